@@ -1,0 +1,1 @@
+"""Analysis: a locked snapshot becomes results, tables, figures and a report."""

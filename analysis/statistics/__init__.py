@@ -1,0 +1,1 @@
+"""Statistics: each test a function from arrays to a TestResult."""

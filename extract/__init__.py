@@ -1,0 +1,1 @@
+"""Extract: protocol, keywords, HIS engines, pull, landing, evidence and screening."""

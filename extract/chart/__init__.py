@@ -1,0 +1,1 @@
+"""What a record says: evidence, measurements, timepoints, screening."""

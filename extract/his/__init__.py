@@ -1,0 +1,1 @@
+"""How records come out of a hospital: sites, engines, pull, landing."""

@@ -1,0 +1,1 @@
+"""What is asked: the protocol, its keywords, and where a study keeps its things."""

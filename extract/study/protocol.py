@@ -1,0 +1,560 @@
+"""The protocol: study.toml as a frozen model; everything else in a study is derived from it.
+
+``load(path)`` reads and checks a file and raises ``ProtocolInvalid`` with the line; ``Protocol.hash``
+stands in every output.  Nothing here knows a disease or a test: those are data in the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from extract.errors import ProtocolInvalid
+from extract.study.positions import line_of
+
+__all__ = [
+    "Analysis",
+    "Calibration",
+    "Correlation",
+    "Criterion",
+    "DerivedSource",
+    "Entry",
+    "Extractor",
+    "LabSource",
+    "Label",
+    "Lock",
+    "Outcome",
+    "PatientSource",
+    "Protocol",
+    "ResponderTest",
+    "Review",
+    "Rule",
+    "ScaleSource",
+    "Search",
+    "Source",
+    "Study",
+    "TextSource",
+    "Timepoint",
+    "Value",
+    "Variable",
+    "column",
+    "load",
+    "parse",
+]
+
+FORMAT: Final = 1
+_LEAVES: Final = (
+    "all",
+    "any",
+    "not_",
+    "variable",
+    "lab",
+    "imaging",
+    "diagnosis",
+    "procedure",
+    "medication",
+    "text",
+    "missing",
+    "judge",
+)
+_ID: Final = r"^[a-z][a-z0-9_]{0,30}$"
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, dict | str) else value
+
+
+def _as_decimal(value: object) -> object:
+    # TOML gives floats; str() keeps what the author typed (0.1, not 0.1000000000000000055).
+    return Decimal(str(value)) if isinstance(value, float) else value
+
+
+Number = Annotated[Decimal, BeforeValidator(_as_decimal)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Label(_Model):
+    """What a reader sees, in both languages."""
+
+    zh: str
+    en: str
+
+
+class Ethics(_Model):
+    """Approval number and consent; the lock refuses while ``approval`` is empty."""
+
+    approval: str = ""
+    consent: Literal["waived", "obtained", "opt_out"] = "waived"
+
+
+class Study(_Model):
+    """What the study is called, and under whose approval it runs."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
+    title: Label
+    ethics: Ethics = Ethics()
+    time_zone: str = "Asia/Shanghai"
+    simulated: bool = False
+    """True only for the demo: every output then says that reviewers and patients are simulated."""
+
+
+class Search(_Model):
+    """The keyword expression and the dates of the visits it is asked of."""
+
+    expression: str
+    from_: date = Field(alias="from")
+    to: date
+    match: Literal["literal", "folded"] = "literal"
+    synonyms: dict[str, list[str]] = {}
+    """Used when ``match`` is ``folded``: term -> other spellings that count as the same."""
+    look_alike: dict[str, list[str]] = {}
+    """Term -> longer strings that contain it and are something else; never a hit by themselves."""
+
+
+class Timepoint(_Model):
+    """When a value counts for T0, T1, ...: an anchor visit, or a day after another timepoint.
+
+    ``window`` is in days from the anchor's or the target's reference, both ends included: for an
+    anchored timepoint around the anchor visit, for a later one counted from ``after``.
+    """
+
+    anchor: Literal["first_match"] | None = None
+    after: str | None = None
+    day: int | None = None
+    window: tuple[int, int] = (0, 7)
+    pick: Literal["nearest", "first", "last"] = "nearest"
+    tie: Literal["earlier", "later"] = "earlier"
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.anchor is None) == (self.after is None):
+            raise ValueError(
+                'a timepoint has either anchor = "first_match" or after = "T0" with day and window'
+            )
+        if self.after is not None and self.day is None:
+            raise ValueError("a timepoint with after needs day")
+        return self
+
+
+class PatientSource(_Model):
+    """A column of the patient record."""
+
+    patient: Literal["sex", "birth_date"]
+
+
+class LabSource(_Model):
+    """A laboratory concept of the mapping pack (names, codes and units are listed there)."""
+
+    lab: str
+    not_: list[str] = Field(default=[], alias="not")
+
+
+class ScaleSource(_Model):
+    """A scale or vital sign by its concept in the mapping pack."""
+
+    scale: str
+
+
+class TextSource(_Model):
+    """An extractor of this protocol, read from documents."""
+
+    text: str
+
+
+class DerivedSource(_Model):
+    """Arithmetic over other variables, or ``age_at(T0)``."""
+
+    derived: str
+
+
+Source = PatientSource | LabSource | ScaleSource | TextSource | DerivedSource
+
+
+class Value(_Model):
+    """One legal value: its code, its label, and the source spellings that mean it."""
+
+    code: int
+    zh: str
+    en: str
+    from_: list[str] = Field(default=[], alias="from")
+
+
+class Variable(_Model):
+    """One variable: the source of SQL, form, double entry, checks, codebook, SPSS labels and tables."""
+
+    id: str = Field(pattern=_ID)
+    label: Label
+    unit: Label | None = None
+    step: Number = Decimal(1)
+    """Smallest difference that is recorded; values are kept as integers of this step."""
+    source: Annotated[tuple[Source, ...], BeforeValidator(_as_list)] = Field(min_length=1)
+    at: tuple[str, ...] = ()
+    """Timepoints; empty means once, as known at the first timepoint."""
+    entry: Literal["single", "double"] = "single"
+    many: bool = False
+    values: tuple[Value, ...] = ()
+    range: tuple[Number, Number] | None = None
+    warn: tuple[Number, Number] | None = None
+    missing: tuple[Literal["not_documented", "not_done", "not_applicable", "illegible"], ...] = (
+        "not_documented",
+    )
+    below_limit: Literal["half", "limit", "zero", "missing"] = "limit"
+    """What the statistics do with ``<0.5``; the raw value is always kept."""
+    required: bool = True
+    """False: a missing value does not stop a participant (safety events, subgroup variables)."""
+
+    @property
+    def categorical(self) -> bool:
+        """Whether the variable takes one of a list of codes."""
+        return bool(self.values)
+
+    @property
+    def decimals(self) -> int:
+        """Digits after the point that ``step`` allows."""
+        exponent = self.step.normalize().as_tuple().exponent
+        return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+class Extractor(_Model):
+    """How a value is read out of Chinese or English text; generic kinds, the words are data.
+
+    ``number``    a label, optional filler, a number, an optional unit: ``VAS评分6分``, ``VAS：7/10``
+    ``duration``  a label or a section, then a length of time, given in months: ``3月余``, ``半年``
+    ``choice``    any of the variable's values by their ``from`` terms, asserted present
+    """
+
+    kind: Literal["number", "duration", "choice"]
+    labels: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    """Sections of a document to read (主诉, 现病史, ...); empty means all."""
+    range: tuple[Number, Number] | None = None
+    """Numbers outside are not this variable (a pain score is not 72)."""
+
+
+class Rule(_Model):
+    """A criterion's condition: exactly one leaf, or ``all``/``any``/``not`` of others."""
+
+    all: tuple[Rule, ...] | None = None
+    any: tuple[Rule, ...] | None = None
+    not_: Rule | None = Field(default=None, alias="not")
+    # leaves
+    variable: str | None = None
+    lab: str | None = None
+    imaging: tuple[str, ...] | None = None
+    diagnosis: tuple[str, ...] | None = None
+    """Codes or ranges of ICD-10: ``M54.5``, ``C00-C97``."""
+    procedure: str | None = None
+    medication: tuple[str, ...] | None = None
+    text: tuple[str, ...] | None = None
+    missing: tuple[str, ...] | None = None
+    judge: str | None = None
+    """What only a person can decide; the machine shows the evidence and says unknown."""
+    # qualifiers
+    at: str | tuple[str, ...] | None = None
+    between: tuple[Number, Number] | None = None
+    at_least: Number | None = None
+    at_most: Number | None = None
+    is_: int | None = Field(default=None, alias="is")
+    before_days: int | None = None
+
+    @property
+    def leaf(self) -> str:
+        """The name of the one condition that is set."""
+        return next(name for name in _LEAVES if getattr(self, name) is not None)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        found = [name for name in _LEAVES if getattr(self, name) is not None]
+        if len(found) != 1:
+            raise ValueError(f"a rule states exactly one condition, this one states {len(found)}: {found}")
+        return self
+
+
+class Criterion(_Model):
+    """One inclusion or exclusion criterion: evidence for the reviewers; decides alone only if ``auto``."""
+
+    id: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,15}$")
+    label: Label
+    rule: Rule
+    auto: bool = False
+
+
+class ResponderTest(_Model):
+    """``drop``: first minus last timepoint at least so much; ``relief``: that drop over the first value."""
+
+    drop: str | None = None
+    relief: str | None = None
+    at_least: Number
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.drop is None) == (self.relief is None):
+            raise ValueError("a responder test names either drop or relief")
+        return self
+
+    @property
+    def variable(self) -> str:
+        """The variable that is tested."""
+        return self.drop or self.relief or ""
+
+
+class ResponderRule(_Model):
+    """Any, or all, of the tests make a responder."""
+
+    any: tuple[ResponderTest, ...] = ()
+    all: tuple[ResponderTest, ...] = ()
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.any) == bool(self.all):
+            raise ValueError("responder names either any = [...] or all = [...]")
+        return self
+
+
+class Outcome(_Model):
+    """The direction of every printed delta, and who is a responder."""
+
+    delta: Literal["T1 - T0", "T0 - T1"] = "T1 - T0"
+    relief: Literal["(T0 - T1) / T0", "(T1 - T0) / T0"] = "(T0 - T1) / T0"
+    responder: ResponderRule
+    labels: tuple[Label, Label] = (
+        Label(zh="未缓解组", en="non-responders"),
+        Label(zh="缓解组", en="responders"),
+    )
+    """Names of the groups: not a responder, responder."""
+
+
+class Calibration(_Model):
+    """The pilot round and what it must reach."""
+
+    cases: int = Field(default=20, ge=0)
+    kappa_at_least: float = 0.75
+    or_agreement_at_least: float = 0.95
+
+
+class Review(_Model):
+    """Dual independent review with third-person arbitration."""
+
+    reviewers: Literal[2] = 2
+    arbitrate: Literal["third"] = "third"
+    calibration: Calibration = Calibration()
+
+
+class Entry(_Model):
+    """Double entry: the share of compared fields that may differ at the first comparison."""
+
+    error_rate_at_most: float = Field(default=0.005, ge=0, le=1)
+
+
+class Lock(_Model):
+    """Who signs, and how small a cell may be in what leaves the house."""
+
+    signatures: tuple[str, ...] = ("data manager", "principal investigator")
+    small_cell: int = Field(default=5, ge=0)
+
+
+class Normality(_Model):
+    """How a variable's distribution is judged before the test is chosen."""
+
+    test: Literal["shapiro", "lilliefors", "none"] = "shapiro"
+    by: Literal["group", "all"] = "group"
+    alpha: float = 0.05
+
+
+class Variances(_Model):
+    """How equality of variances is judged, and what is done otherwise."""
+
+    test: Literal["levene", "none"] = "levene"
+    otherwise: Literal["welch", "student"] = "welch"
+
+
+class PostHoc(_Model):
+    """Pairwise comparisons after a significant overall test of three or more groups."""
+
+    normal: Literal["snk", "tukey"] = "snk"
+    otherwise: Literal["dunn"] = "dunn"
+
+
+class Correlation(_Model):
+    """A correlation between two changes: ``delta(esr)`` with ``delta(vas)``."""
+
+    x: str
+    y: str
+    method: Literal["pearson", "spearman", "kendall"] = "pearson"
+    strata: str | None = None
+
+
+class Analysis(_Model):
+    """The plan, fixed before the lock."""
+
+    alpha: float = 0.05
+    group: str = "responder"
+    normality: Normality = Normality()
+    variances: Variances = Variances()
+    post_hoc: PostHoc = PostHoc()
+    correlate: tuple[Correlation, ...] = ()
+    sensitivity: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    published: dict[str, str] = {}
+    """Numbers printed elsewhere for comparison: ``"2.esr.all.delta.mean" = "-14.16"``."""
+
+
+class Protocol(_Model):
+    """A whole study. Frozen; ``hash`` is over its meaning, not over comments or key order."""
+
+    format: Literal[1]
+    study: Study
+    search: Search
+    timepoints: dict[str, Timepoint]
+    extractor: dict[str, Extractor] = {}
+    variable: tuple[Variable, ...]
+    include: tuple[Criterion, ...] = ()
+    exclude: tuple[Criterion, ...] = ()
+    outcome: Outcome
+    review: Review = Review()
+    entry: Entry = Entry()
+    lock: Lock = Lock()
+    analysis: Analysis = Analysis()
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON of the model, 64 hex digits."""
+        text = json.dumps(
+            self.model_dump(mode="json", by_alias=True),
+            ensure_ascii=False,
+            sort_keys=True,
+            separators=(",", ":"),
+        )
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """Inclusion, then exclusion, in the protocol's order: the order of the funnel."""
+        return self.include + self.exclude
+
+    @property
+    def first(self) -> str:
+        """The anchored timepoint, T0."""
+        return next(name for name, point in self.timepoints.items() if point.anchor)
+
+    @property
+    def last(self) -> str:
+        """The last timepoint in the file's order, T1."""
+        return list(self.timepoints)[-1]
+
+    def variable_named(self, id_: str) -> Variable:
+        """The variable with this id. Raises KeyError."""
+        for variable in self.variable:
+            if variable.id == id_:
+                return variable
+        raise KeyError(id_)
+
+    @property
+    def timed(self) -> tuple[Variable, ...]:
+        """Variables measured at more than one timepoint: those that have a delta."""
+        return tuple(v for v in self.variable if len(v.at) > 1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ids = [v.id for v in self.variable]
+        _unique("variable", ids)
+        _unique("criterion", [c.id for c in self.criteria])
+        _check_timepoints(self.timepoints)
+        for variable in self.variable:
+            _check_variable(variable, set(self.timepoints), set(self.extractor))
+        for criterion in self.criteria:
+            _check_rule(criterion.rule, criterion.id, set(ids), set(self.timepoints))
+        for test in (*self.outcome.responder.any, *self.outcome.responder.all):
+            if test.variable not in ids:
+                raise ValueError(f"outcome.responder tests {test.variable!r}, which is not a variable")
+        return self
+
+
+def _unique(what: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{what} {name!r} is defined twice")
+
+
+def _check_timepoints(timepoints: dict[str, Timepoint]) -> None:
+    if sum(1 for point in timepoints.values() if point.anchor) != 1:
+        raise ValueError("exactly one timepoint has an anchor")
+    for name, point in timepoints.items():
+        if point.after is not None and point.after not in timepoints:
+            raise ValueError(f"timepoint {name} comes after {point.after!r}, which is not defined")
+
+
+def _check_variable(variable: Variable, timepoints: set[str], extractors: set[str]) -> None:
+    for at in variable.at:
+        if at not in timepoints:
+            raise ValueError(f"variable {variable.id!r} is taken at {at!r}, which is not a timepoint")
+    for source in variable.source:
+        if isinstance(source, TextSource) and source.text not in extractors:
+            raise ValueError(
+                f"variable {variable.id!r} reads extractor {source.text!r}, which is not defined"
+            )
+
+
+def _check_rule(rule: Rule, criterion: str, variables: set[str], timepoints: set[str]) -> None:
+    named = [*([rule.variable] if rule.variable else []), *(rule.missing or ())]
+    for name in named:
+        if name not in variables:
+            raise ValueError(f"criterion {criterion} names {name!r}, which is not a variable")
+    for at in (rule.at,) if isinstance(rule.at, str) else rule.at or ():
+        if at not in timepoints:
+            raise ValueError(f"criterion {criterion} names {at!r}, which is not a timepoint")
+    for child in (*(rule.all or ()), *(rule.any or ()), *([rule.not_] if rule.not_ else [])):
+        _check_rule(child, criterion, variables, timepoints)
+
+
+def column(variable: str, timepoint: str | None = None, kind: str | None = None) -> str:
+    """Name of a column in the snapshot: ``age``, ``esr_t0``, ``esr_delta``, ``vas_relief``."""
+    parts = [variable, *([timepoint.lower()] if timepoint else []), *([kind] if kind else [])]
+    return "_".join(parts)
+
+
+def parse(text: str, name: str = "study.toml") -> Protocol:
+    """The protocol in ``text``. Raises ProtocolInvalid with ``name``, the line and what to mend."""
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProtocolInvalid(
+            f"{name}: not valid TOML: {error}", f"`cohortlock lint {name}` checks the whole file."
+        ) from None
+    try:
+        return Protocol.model_validate(data)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            place = [p for p in problem["loc"] if not str(p).endswith("Source")]
+            where = ".".join(str(p) for p in place)
+            lines.append(
+                f"{name}, line {line_of(text, place)}: {where}: {problem['msg'].removeprefix('Value error, ')}"
+            )
+        raise ProtocolInvalid(
+            "\n".join(dict.fromkeys(lines)), f"`cohortlock lint {name}` checks the whole file."
+        ) from None
+
+
+def load(path: Path) -> Protocol:
+    """The protocol in the file ``path``. Raises ProtocolInvalid, also when the file cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ProtocolInvalid(
+            f"{path}: cannot be read: {error.strerror}", "`cohortlock init DIR` makes a new study folder."
+        ) from None
+    except UnicodeDecodeError:
+        raise ProtocolInvalid(f"{path}: is not UTF-8", "Save the file as UTF-8.") from None
+    return parse(text, path.name)

@@ -1,0 +1,1 @@
+"""The demo HIS: a seeded hospital with a known truth."""

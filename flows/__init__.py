@@ -1,0 +1,1 @@
+"""Flows: the steps, the Prefect flows over them and the command line."""

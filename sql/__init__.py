@@ -1,0 +1,1 @@
+"""SQL text: the study queries and the sites mapping packs."""

@@ -1,0 +1,1 @@
+"""Validate: review, double entry, reconciliation, checks and lock."""

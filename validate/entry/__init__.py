@@ -1,0 +1,1 @@
+"""Double entry: form rules, typed equality, discrepancies, error rates."""

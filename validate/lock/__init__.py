@@ -1,0 +1,1 @@
+"""Lock: preconditions, snapshot, signatures, verify, diff."""

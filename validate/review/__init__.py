@@ -1,0 +1,1 @@
+"""Review: dual independent opinions, arbitration, agreement."""

@@ -1,0 +1,120 @@
+"""Engines of the study database: how SQLite and PostgreSQL are opened, and what their errors mean to us."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from extract.errors import CohortlockError, DriverMissing, Refused, StorageFault
+from extract.study.folder import StudyFolder
+
+__all__ = ["database_url", "fault", "open_engine"]
+
+_BUSY_MS: Final = 30_000
+
+
+def database_url(where: StudyFolder | Path | str | URL) -> URL:
+    """Where the study database of ``where`` is. Raises StorageFault when a URL cannot be read."""
+    if isinstance(where, URL):
+        return where
+    if isinstance(where, StudyFolder):
+        where = where.database
+    if isinstance(where, str) and "://" in where:
+        try:
+            return make_url(where)
+        except ArgumentError:
+            raise StorageFault(
+                "the study database's URL cannot be read",
+                "Write it as postgresql+psycopg://USER@HOST:PORT/DATABASE.",
+            ) from None
+    return URL.create("sqlite", database=str(where))
+
+
+def open_engine(url: URL) -> Engine:
+    """An engine for ``url``; a transaction of one with ``writes=True`` is the only writer's.
+
+    Raises StorageFault when the file cannot be made, DriverMissing without a driver.
+    """
+    if url.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise StorageFault(
+            f"the study database cannot live on {url.get_backend_name()}", "Use SQLite or PostgreSQL."
+        )
+    if url.get_backend_name() == "sqlite" and url.database:
+        _private_file(Path(url.database))
+    try:
+        # hide_parameters: a driver's message must not carry what was being written.
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=url.get_backend_name() != "sqlite")
+    except (NoSuchModuleError, ModuleNotFoundError):
+        raise DriverMissing(
+            f"the driver of {url.drivername} is not installed", "Use postgresql+psycopg:// or SQLite."
+        ) from None
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+    else:
+        event.listen(engine, "begin", _postgresql_begin)
+    return engine
+
+
+def _private_file(path: Path) -> None:
+    """Make the file before SQLite does, so that nobody else can read it for a moment."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StorageFault(
+            f"{path}: the study database cannot be opened: {error.strerror}",
+            "Check the folder's rights and free space.",
+        ) from None
+
+
+def _sqlite_connect(connection: Any, _record: object) -> None:
+    # The driver's own idea of when a transaction starts would leave reads outside of it.
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # IMMEDIATE takes the only writer's place at once, so that sequence and hash can be continued.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql_begin(connection: Connection) -> None:
+    # The same on PostgreSQL, held until the transaction ends; one study is one database and schema.
+    if connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql(
+            "SELECT pg_advisory_xact_lock(hashtext('cohortlock ' || current_schema()))"
+        )
+
+
+def fault(error: SQLAlchemyError, url: URL) -> CohortlockError:
+    """What a driver's error means, without a word of what was being written."""
+    said = str(error.orig).lower() if isinstance(error, DBAPIError) and error.orig else ""
+    if "study locked" in said:
+        return Refused("the study is locked", "`cohortlock unlock` with a reason opens a new version.")
+    if "append-only" in said:
+        return Refused("the study database is append-only", "Write a new row; the old one stays beside it.")
+    place = url.render_as_string(hide_password=True)
+    for sign, what, step in (
+        ("readonly", "is read-only", "Give this user the right to write the file and its folder."),
+        ("full", "cannot be written: the disk is full", "Make room; nothing was half-written."),
+        ("locked", "is held by another process", "Try again when it has finished."),
+        ("not a database", "is not a study database", "Check the path."),
+        ("malformed", "is damaged", "Bring back the last copy."),
+        ("password", "refuses the login", "Check user and password of the study database."),
+        ("connection", "does not answer", "Check that the server runs and the address is right."),
+    ):
+        if sign in said:
+            return StorageFault(f"{place}: the study database {what}", step)
+    # Only the kind of error: a driver's text may quote the row.
+    return StorageFault(
+        f"{place}: the study database refused the write ({type(error).__name__})",
+        "Nothing was written. If it happens again, report it with this line.",
+    )

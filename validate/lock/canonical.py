@@ -1,0 +1,125 @@
+"""What the content of a snapshot *is*, apart from how it is stored: canonical rows and their hash.
+
+A table is written as the lines of PostgreSQL's COPY text format, columns sorted by name, lines sorted
+by their bytes; the hash of a table is SHA-256 over header and lines, and the logical hash is SHA-256
+over the tables' hashes.  So Parquet's version, compression, row order, column order, and whether an
+integer came back as a float do not matter, and any changed cell does.  docs/snapshot.md specifies this
+for people who do not trust this module; docs/verify.md recomputes it without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extract.errors import SnapshotBroken
+
+__all__ = ["canonical_json", "cell_texts", "hash_of_tables", "hash_table", "sha256"]
+
+NULL: Final = "\\N"
+_ESCAPES: Final = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+
+
+def canonical_json(value: Any) -> bytes:
+    """UTF-8 JSON that has one spelling: keys sorted, one space of indent, a final line feed."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
+    return (text + "\n").encode()
+
+
+def sha256(data: bytes) -> str:
+    """64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def cell_texts(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    r"""The cells of a column in canonical text, never null: (n,) strings.
+
+    Numbers lose trailing zeros and never have an exponent (``5.80`` and ``5.8`` are ``5.8``; ``3.0``
+    is ``3``; ``-0.0`` is ``0``); NaN counts as missing.  Text is taken as it is, with backslash, tab, line
+    feed and carriage return escaped.  Missing is ``\N``.  Raises SnapshotBroken for a type that a
+    snapshot does not hold (dates and times among them: a snapshot has study days).
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    kind = array.type
+    if pa.types.is_null(kind):
+        return pa.array([NULL] * len(array), pa.large_string())
+    if pa.types.is_integer(kind):
+        texts = pc.cast(array, pa.large_string())
+    elif pa.types.is_decimal(kind) or pa.types.is_floating(kind):
+        texts = _number_texts(array)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        texts = pc.cast(array, pa.large_string())
+        for plain, escaped in _ESCAPES:
+            texts = pc.replace_substring(texts, plain, escaped)
+    else:
+        raise SnapshotBroken(
+            f"a column has the type {kind}, which no snapshot holds",
+            "Snapshots hold integers, decimals and text; see docs/snapshot.md.",
+        )
+    return pc.fill_null(texts, NULL)
+
+
+def _number_texts(array: pa.Array) -> pa.Array:
+    if pa.types.is_floating(array.type):
+        # repr() is the shortest text that gives the float back, on every machine.
+        texts = [
+            None if value is None or value != value else _plain(Decimal(repr(value)))  # noqa: PLR0124
+            for value in array.to_pylist()
+        ]
+        return pa.array(texts, pa.large_string())
+    if array.type.scale <= 0:
+        return pa.array(
+            [None if value is None else _plain(value) for value in array.to_pylist()], pa.large_string()
+        )
+    # A decimal of positive scale always has a point, so stripping zeros cannot eat an integer's.
+    texts = pc.utf8_rtrim(pc.utf8_rtrim(pc.cast(array, pa.large_string()), "0"), ".")
+    # Arrow writes tiny decimals with an exponent (1E-7); those few are written by hand.
+    if pc.any(pc.match_substring_regex(texts, "[Ee]")).as_py():
+        return pa.array(
+            [None if value is None else _plain(value) for value in array.to_pylist()], pa.large_string()
+        )
+    return pc.if_else(pc.equal(texts, ""), "0", texts)
+
+
+def _plain(value: Decimal) -> str:
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+def hash_table(table: pa.Table) -> str:
+    """SHA-256 of the canonical lines of one table, 64 hex digits."""
+    names = sorted(table.column_names)
+    if len(set(names)) != len(names):
+        raise SnapshotBroken("a table has two columns of one name", "Lock the study again.")
+    digest = hashlib.sha256("\t".join(_escape(name) for name in names).encode() + b"\n")
+    if names:
+        columns = [cell_texts(table.column(name)) for name in names]
+        lines = columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\t")
+        # Arrow sorts strings by their UTF-8 bytes.
+        lines = lines.take(pc.sort_indices(lines))
+        for start in range(0, len(lines), 65536):
+            part = lines.slice(start, 65536).to_pylist()
+            digest.update(("\n".join(part) + "\n").encode())
+    return digest.hexdigest()
+
+
+def _escape(text: str) -> str:
+    for plain, escaped in _ESCAPES:
+        text = text.replace(plain, escaped)
+    return text
+
+
+def hash_of_tables(tables: Mapping[str, pa.Table]) -> str:
+    """The logical hash: SHA-256 over ``name<TAB>hash<LF>`` of each table, sorted by name."""
+    lines = "".join(f"{name}\t{hash_table(table)}\n" for name, table in sorted(tables.items()))
+    return sha256(lines.encode())

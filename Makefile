@@ -1,0 +1,32 @@
+# `make demo` and `make test` are all that a bare machine with Python 3.11 or newer, git and make needs.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench soak docs environment
+
+OUT ?= cohortlock-demo
+BIN := .venv/bin
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 \t/' | expand -t 24
+
+environment: ## .venv with exactly what uv.lock names
+	@.ci/environment
+
+demo: environment ## the whole road on a simulated hospital, ending in a report
+	@$(BIN)/cohortlock demo --out "$(OUT)"
+
+test: environment ## ruff, mypy, import-linter and all tests
+	@.ci/test
+
+lint: environment ## ruff, mypy and import-linter alone
+	@.ci/lint
+
+bench: environment ## the measured comparisons, a table on stdout and build/bench.json
+	@$(BIN)/python tests/benchmarks/run.py
+
+soak: environment ## kill pulls at random for SOAK_SECONDS (120) and prove that nothing is lost or doubled
+	@$(BIN)/python tests/benchmarks/soak.py
+
+docs: environment ## regenerate docs/cli.md and the JSON Schema of study.toml
+	@$(BIN)/python -m flows.cli.reference

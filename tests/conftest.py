@@ -1,0 +1,32 @@
+"""What every test may rely on: a PostgreSQL by address, and a run that cannot skip in silence."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """The address of a PostgreSQL on which we may create and drop databases; skips where none answers."""
+    import psycopg
+
+    url = os.environ.get("COHORTLOCK_TEST_POSTGRES", POSTGRES)
+    try:
+        psycopg.connect(url.replace("+psycopg", ""), connect_timeout=3).close()
+    except psycopg.OperationalError:
+        pytest.skip("no PostgreSQL answers; `make test` starts one where it is installed")
+    return url
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """Where everything is required (CI), a skipped test is a failed one."""
+    outcome = yield
+    report = outcome.get_result()
+    if os.environ.get("COHORTLOCK_REQUIRE_ALL") == "1" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped where nothing may be: {report.longrepr}"

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from extract.errors import CohortlockError, DriverMissing, Refused, StorageFault
 from extract.study.folder import StudyFolder
 
-__all__ = ["database_url", "fault", "open_engine"]
+__all__ = ["database_url", "fault", "open_engine", "rows"]
 
 _BUSY_MS: Final = 30_000
 
@@ -118,3 +118,10 @@ def fault(error: SQLAlchemyError, url: URL) -> CohortlockError:
         f"{place}: the study database refused the write ({type(error).__name__})",
         "Nothing was written. If it happens again, report it with this line.",
     )
+
+
+def rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    """What ``query`` finds, as plain dicts by column name."""
+    found = connection.execute(query)
+    names = list(found.keys())
+    return [dict(zip(names, row, strict=True)) for row in found]

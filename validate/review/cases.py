@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, Select, Table, func, select
 
 from extract.errors import NotFound
 from extract.study.protocol import Protocol
+from extract.study.storage import rows
 from extract.study.tables import arbitration, assignment, candidate, candidate_state, decision
 from validate.review.rules import Phase, Verdict, review_phase, whole_phase
 
@@ -277,7 +278,7 @@ def _rows(connection: Connection, table: Table, patient_id: str | None) -> list[
     query = select(table).order_by(table.c.id)
     if patient_id is not None:
         query = query.where(table.c.patient_id == patient_id)
-    return [dict(row.items()) for row in connection.execute(query).mappings()]
+    return rows(connection, query)
 
 
 def _quotes(text: str) -> tuple[Quote, ...]:

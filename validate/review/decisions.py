@@ -15,6 +15,7 @@ from sqlalchemy import select
 from extract.errors import NotFound, Refused
 from extract.study.audit import canonical
 from extract.study.database import StudyDatabase, Writer
+from extract.study.storage import rows
 from extract.study.tables import arbitration, decision
 from validate.review.accounts import acting
 from validate.review.cases import Case, Opinion, Quote, Ruling, Standing, case
@@ -149,7 +150,7 @@ def _give(
         found = case(writer.connection, patient_id)
         before = _replayed(writer, decision, [request for request, *_ in checked])
         done: dict[str, Opinion] = {}
-        rows = []
+        fresh = []
         for request, one, verdict, reason, quotes in checked:
             standing = _standing(found, one.criterion)
             if request in before:
@@ -158,7 +159,7 @@ def _give(
                 done[request] = Opinion.of(row)
                 continue
             slot, mine = _place(found, standing, actor)
-            rows.append(
+            fresh.append(
                 {
                     "request_id": request,
                     "patient_id": patient_id,
@@ -172,8 +173,8 @@ def _give(
                     "supersedes": mine.id if mine else None,
                 }
             )
-        subjects = [f"candidate/{found.candidate.id}/{row['criterion']}" for row in rows]
-        for row in writer.append(decision, "decision.given", rows, subjects=subjects):
+        subjects = [f"candidate/{found.candidate.id}/{row['criterion']}" for row in fresh]
+        for row in writer.append(decision, "decision.given", fresh, subjects=subjects):
             done[row["request_id"]] = Opinion.of(row)
     return [done[request] for request, *_ in checked]
 
@@ -247,8 +248,8 @@ def _quotes(quotes: Iterable[Quoted], texts: Mapping[str, str]) -> tuple[Quote, 
 
 
 def _replayed(writer: Writer, table: Any, requests: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    found = writer.connection.execute(select(table).where(table.c.request_id.in_(requests))).mappings()
-    return {row["request_id"]: dict(row.items()) for row in found}
+    query = select(table).where(table.c.request_id.in_(requests))
+    return {row["request_id"]: row for row in rows(writer.connection, query)}
 
 
 def _same(row: Mapping[str, Any], mine: bool, patient_id: str, criterion: str, verdict: Verdict) -> None:

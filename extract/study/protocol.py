@@ -406,6 +406,8 @@ class Analysis(_Model):
     correlate: tuple[Correlation, ...] = ()
     sensitivity: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
+    safety: tuple[str, ...] = ()
+    """Variables that count what happened to people on the way: a table of their own, not the baseline."""
     published: dict[str, str] = {}
     """Numbers printed elsewhere for comparison: ``"2.esr.all.delta.mean" = "-14.16"``."""
 

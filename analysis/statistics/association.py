@@ -1,0 +1,140 @@
+"""How two variables go together: Pearson's and Spearman's correlation, and the straight line of least squares."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from analysis.statistics.distributions import normal_quantile, t_quantile, t_two_sided
+from analysis.statistics.result import OUT_OF_RANGE, TestResult, Undefined, defined
+from analysis.statistics.samples import Sample, Values, pairs, ranks
+
+__all__ = ["Line", "line", "pearson", "spearman"]
+
+_PEARSON: Final = "Pearson correlation"
+_SPEARMAN: Final = "Spearman correlation"
+
+
+def _products(x: Sample, y: Sample) -> tuple[Fraction, Fraction, Fraction]:
+    """Exact sums of squares and products about the means: xx, yy, xy."""
+    cross = x.n * sum(a * b for a, b in zip(x.units, y.units, strict=True)) - x.total * y.total
+    return x.squares, y.squares, Fraction(cross, x.n * 10 ** (x.places + y.places))
+
+
+def _correlation(x: Sample, y: Sample) -> float:
+    x.at_least(3)
+    xx, yy, xy = _products(x, y)
+    if xx == 0 or yy == 0:
+        raise Undefined("one variable is constant")
+    return math.copysign(math.sqrt(xy * xy / (xx * yy)), xy)
+
+
+def _tested(method: str, r: float, n: int, error: float | None, confidence: float) -> TestResult:
+    low = high = None
+    if error is not None and abs(r) < 1:
+        half = normal_quantile(0.5 + confidence / 2) * error
+        low, high = math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
+    notes = () if low is not None else ("no confidence interval: n under 4, or points on one line",)
+    if abs(r) >= 1:
+        return TestResult(
+            method, df=(float(n - 2),), estimate=r, effect=1.0, n=(n,), symbol="t", effect_name="R squared",
+            notes=("the points lie on one line, so t is infinite",),
+        )  # fmt: skip
+    t = r * math.sqrt((n - 2) / (1 - r * r))
+    return TestResult(
+        method,
+        statistic=t,
+        df=(float(n - 2),),
+        p=t_two_sided(t, n - 2),
+        estimate=r,
+        ci_low=low,
+        ci_high=high,
+        effect=r * r,
+        n=(n,),
+        notes=notes,
+        symbol="t",
+        effect_name="R squared",
+    )
+
+
+@defined(_PEARSON, "t")
+def pearson(x: Values, y: Values, confidence: float = 0.95) -> TestResult:
+    """``estimate`` is r with Fisher's interval, ``effect`` R², ``statistic`` t; pairs with a missing half go."""
+    a, b = pairs(x, y)
+    r = _correlation(a, b)
+    return _tested(_PEARSON, r, a.n, 1 / math.sqrt(a.n - 3) if a.n > 3 else None, confidence)
+
+
+@defined(_SPEARMAN, "t")
+def spearman(x: Values, y: Values, confidence: float = 0.95) -> TestResult:
+    """Pearson's r of the ranks; the interval by Bonett and Wright's standard error."""
+    a, b = pairs(x, y)
+    r = _correlation(Sample(tuple(ranks(a.units)[0])), Sample(tuple(ranks(b.units)[0])))
+    error = math.sqrt((1 + r * r / 2) / (a.n - 3)) if a.n > 3 else None
+    return _tested(_SPEARMAN, r, a.n, error, confidence)
+
+
+@dataclass(frozen=True)
+class Line:
+    """y = intercept + slope x, with standard errors and what a confidence band needs; None is undefined."""
+
+    n: int
+    intercept: float | None = None
+    slope: float | None = None
+    intercept_error: float | None = None
+    slope_error: float | None = None
+    residual_sd: float | None = None
+    r_squared: float | None = None
+    f: float | None = None
+    mean_x: float = 0.0
+    squares_x: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    def half_width(self, at: float, confidence: float = 0.95) -> float | None:
+        """Half the width of the band for the mean of y at x = ``at``; None where undefined."""
+        if self.residual_sd is None:
+            return None
+        share = 1 / self.n + (at - self.mean_x) ** 2 / self.squares_x
+        return t_quantile(0.5 + confidence / 2, self.n - 2) * self.residual_sd * math.sqrt(share)
+
+
+def line(x: Values, y: Values) -> Line:
+    """The line of least squares through the pairs in which both values are there."""
+    try:
+        a, b = pairs(x, y)
+        a.at_least(2)
+        xx, yy, xy = _products(a, b)
+        if xx == 0:
+            raise Undefined("x is constant")
+        slope = xy / xx
+        intercept = b.mean - slope * a.mean
+        left = yy - slope * xy
+        fitted = Line(
+            a.n,
+            float(intercept),
+            float(slope),
+            r_squared=float(slope * xy / yy) if yy else None,
+            mean_x=float(a.mean),
+            squares_x=float(xx),
+        )
+        if a.n < 3:
+            return fitted
+        variance = left / (a.n - 2)
+        return Line(
+            fitted.n,
+            fitted.intercept,
+            fitted.slope,
+            intercept_error=math.sqrt(variance * (Fraction(1, a.n) + a.mean**2 / xx)),
+            slope_error=math.sqrt(variance / xx),
+            residual_sd=math.sqrt(variance),
+            r_squared=fitted.r_squared,
+            f=float(slope * xy / variance) if variance else None,
+            mean_x=fitted.mean_x,
+            squares_x=fitted.squares_x,
+        )
+    except Undefined as reason:
+        return Line(0, notes=(str(reason),))
+    except OverflowError:
+        return Line(0, notes=(OUT_OF_RANGE,))

@@ -1,0 +1,60 @@
+"""A sample in a few numbers: n, missing, mean, SD, median and quartiles, range."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from analysis.statistics.distributions import t_quantile
+from analysis.statistics.result import OUT_OF_RANGE, Undefined
+from analysis.statistics.samples import Values, sample
+
+__all__ = ["Description", "describe"]
+
+
+@dataclass(frozen=True)
+class Description:
+    """``None`` is "undefined": no mean without a value, no SD under two. Quartiles are SPSS's HAVERAGE."""
+
+    n: int
+    missing: int = 0
+    mean: float | None = None
+    sd: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    median: float | None = None
+    q1: float | None = None
+    q3: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def describe(values: Values, confidence: float = 0.95) -> Description:
+    """Describe ``values``; None and NaN count as missing. Limits are those of the mean, by Student's t."""
+    column = list(values)
+    try:
+        x = sample(column)
+        if x.n == 0:
+            return Description(0, x.missing, notes=("no value",))
+        mean = float(x.mean)
+        sd = x.sd if x.n > 1 else None
+        half = None if sd is None else t_quantile(0.5 + confidence / 2, x.n - 1) * sd / math.sqrt(x.n)
+        return Description(
+            n=x.n,
+            missing=x.missing,
+            mean=mean,
+            sd=sd,
+            ci_low=None if half is None else mean - half,
+            ci_high=None if half is None else mean + half,
+            median=x.quantile(Fraction(1, 2)),
+            q1=x.quantile(Fraction(1, 4)),
+            q3=x.quantile(Fraction(3, 4)),
+            minimum=min(x.units) / 10**x.places,
+            maximum=max(x.units) / 10**x.places,
+        )
+    except Undefined as reason:
+        return Description(len(column), notes=(str(reason),))
+    except OverflowError:
+        return Description(len(column), notes=(OUT_OF_RANGE,))

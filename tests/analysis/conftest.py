@@ -1,0 +1,97 @@
+"""A locked dataset in memory, made from the 90 synthetic patients of the paper's group numbers."""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from analysis.dataset import Locked
+from extract.study.protocol import Protocol, column, parse
+
+HERE = Path(__file__).parent
+STEPS = (
+    ("window", 20000, 41210),
+    ("search", 612, 1530),
+    ("match", 540, 1204),
+    ("I1", 511, 1120),
+    ("I2", 402, 860),
+    ("I3", 265, 540),
+    ("I4", 190, 391),
+    ("E1", 141, 280),
+    ("E2", 122, 241),
+    ("E3", 117, 230),
+    ("E4", 90, 180),
+    ("included", 90, 180),
+)
+
+
+def template() -> Protocol:
+    text = (files("extract.study") / "templates" / "esr-pain" / "study.toml").read_text(encoding="utf-8")
+    return parse(text)
+
+
+def flow() -> dict:
+    steps, before = [], (STEPS[0][1], STEPS[0][2])
+    for id_, patients, visits in STEPS:
+        steps.append(
+            {
+                "id": id_,
+                "label": id_,
+                "patients": patients,
+                "visits": visits,
+                "removed_patients": before[0] - patients,
+                "removed_visits": before[1] - visits,
+            }
+        )
+        before = (patients, visits)
+    return {"steps": steps, "closes": True}
+
+
+def wide() -> pa.Table:
+    """The wide table as the lock writes it: decimals of one place, codes as integers, sites as text."""
+    with (HERE / "data" / "cohort_g.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    columns: dict[str, list] = {"participant": [f"P{i:03d}" for i, _ in enumerate(rows, start=1)]}
+    columns["age"] = [int(r["age"]) for r in rows]
+    columns["sex"] = [1 if r["male"] == "1" else 2 for r in rows]
+    columns["course_months"] = [Decimal(r["duration"]) for r in rows]
+    columns["bmi"] = [Decimal(r["bmi"]) for r in rows]
+    columns["pain_site"] = [
+        None if i % 29 == 28 else ("3", "3;4", "1;2", "1")[i % 4] for i, _ in enumerate(rows)
+    ]
+    columns["adverse_event"] = [("0", "0", "0", "3", None, "0", "0")[i % 7] for i, _ in enumerate(rows)]
+    for name in ("vas", "esr", "crp"):
+        first = [Decimal(r[f"{name}_t0"]) for r in rows]
+        last = [Decimal(r[f"{name}_t1"]) for r in rows]
+        columns[column(name, "T0")], columns[column(name, "T1")] = first, last
+        columns[column(name, kind="delta")] = [b - a for a, b in zip(first, last, strict=True)]
+    drops = [-d for d in columns["vas_delta"]]
+    columns["vas_relief"] = [float(d / a) for d, a in zip(drops, columns["vas_t0"], strict=True)]
+    columns["responder"] = [
+        int(d >= 3 or r >= 0.5) for d, r in zip(drops, columns["vas_relief"], strict=True)
+    ]
+    types = {"participant": pa.string(), "pain_site": pa.string(), "adverse_event": pa.string()}
+    types |= dict.fromkeys(("age", "sex", "responder"), pa.int64()) | {"vas_relief": pa.float64()}
+    return pa.table({k: pa.array(v, types.get(k, pa.decimal128(8, 1))) for k, v in columns.items()})
+
+
+def locked_from(table: pa.Table, protocol: Protocol | None = None, **more) -> Locked:
+    more = {"flow": flow(), "version": "v1", "manifest": {}, "codebook": {}} | more
+    return Locked(protocol or template(), table, "ab12" * 16, **more)
+
+
+@pytest.fixture(scope="session")
+def locked() -> Locked:
+    return locked_from(wide())
+
+
+@pytest.fixture(scope="session")
+def results(locked):
+    from analysis.plan import analyse
+
+    return analyse(locked)

@@ -1,0 +1,82 @@
+"""Great Expectations as the engine: the only module that loads it, and only when checks run.
+
+It is asked for yes or no (``BOOLEAN_ONLY``): its fuller results carry values of the data, which must not
+leave the study.  The context is ephemeral, so it writes nothing, and its analytics are off.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pandas as pd
+
+from validate.checks.rules import Rule
+
+__all__ = ["load", "verdicts"]
+
+
+def load() -> Any:
+    """The library, imported on first use (5 to 15 seconds)."""
+    # Read by the library when a context is made; an operator's own setting stands.
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
+    with _quiet():
+        import great_expectations
+        import great_expectations.expectations
+
+    return great_expectations
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    logger = logging.getLogger("great_expectations")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def verdicts(frame: pd.DataFrame, rules: Sequence[Rule]) -> Mapping[str, bool | None]:
+    """Rule id -> whether it holds over ``frame``; None when the engine could not tell.
+
+    The engine's own message is dropped: it may quote the data.
+    """
+    gx = load()
+    with _quiet():
+        context = gx.get_context(mode="ephemeral")
+        context.enable_analytics(False)
+        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        batch = (
+            context.data_sources.add_pandas("study")
+            .add_dataframe_asset("frame")
+            .add_batch_definition_whole_dataframe("whole")
+            .get_batch({"dataframe": frame})
+        )
+        suite = gx.ExpectationSuite(name="study", expectations=[_expectation(gx, rule) for rule in rules])
+        found: dict[str, bool | None] = {rule.id: None for rule in rules}
+        for result in batch.validate(suite, result_format="BOOLEAN_ONLY").results:
+            rule_id = str(result.expectation_config.meta["rule"])
+            found[rule_id] = None if _raised(result.exception_info) else bool(result.success)
+    return found
+
+
+def _expectation(gx: Any, rule: Rule) -> Any:
+    name = "".join(part.capitalize() for part in rule.expectation.split("_"))
+    return getattr(gx.expectations, name)(**rule.arguments, meta={"rule": rule.id})
+
+
+def _raised(info: Any) -> bool:
+    """Whether an exception was caught: the flag stands at the top, or once per metric below it."""
+    if not isinstance(info, Mapping):
+        return False
+    if info.get("raised_exception"):
+        return True
+    return any(isinstance(part, Mapping) and part.get("raised_exception") for part in info.values())

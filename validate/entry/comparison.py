@@ -1,0 +1,129 @@
+"""Comparison of the two entries, field by field, with a denominator that flatters nobody.
+
+Compared are fields in which both passes stand and at least one has a value.  Keys, computed fields and
+fields that both left missing for the same reason are not fields in which an error could have been
+found, so they are counted apart and never in the denominator.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from validate.entry.forms import equal
+from validate.entry.standing import FieldStanding
+from validate.review.agreement import Estimate, wilson
+
+__all__ = ["Comparison", "Outcome", "Rate", "compare", "outcome"]
+
+Standings = Mapping[str, Mapping[tuple[str, str], FieldStanding]]
+
+
+class Outcome(StrEnum):
+    """What comes of one field."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    BOTH_BLANK = "both_blank"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Errors among what was compared, with Wilson's 95 % interval."""
+
+    errors: int
+    compared: int
+
+    @property
+    def rate(self) -> Estimate:
+        """The proportion; without a value when nothing was compared."""
+        if not self.compared:
+            return Estimate(None, note="nothing was compared")
+        return wilson(self.errors, self.compared)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"errors": self.errors, "compared": self.compared, **vars(self.rate)}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The discrepancy report of a study."""
+
+    fields: Rate
+    records: Rate
+    """Candidates with at least one difference, among those with at least one compared field."""
+    by_field: Mapping[str, Rate]
+    by_person: Mapping[str, Rate]
+    """Each abstractor against the value that counts, over fields that are complete."""
+    both_blank: int
+    incomplete: int
+    differences: tuple[tuple[str, FieldStanding], ...]
+    """Patient and field, for each difference, in the order of the form."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The rates and counts, without any patient or value."""
+        return {
+            "fields": self.fields.to_json(),
+            "records": self.records.to_json(),
+            "by_field": {name: rate.to_json() for name, rate in self.by_field.items()},
+            "by_person": {name: rate.to_json() for name, rate in self.by_person.items()},
+            "both_blank": self.both_blank,
+            "incomplete": self.incomplete,
+        }
+
+
+def outcome(standing: FieldStanding, *, tolerance: int = 0) -> Outcome:
+    """What comparing the two entries of one field gives."""
+    first, second = standing.first, standing.second
+    if first is None or second is None:
+        return Outcome.INCOMPLETE
+    if not equal(first.value, second.value, tolerance=tolerance):
+        return Outcome.DIFFERENT
+    return Outcome.BOTH_BLANK if first.value.missing else Outcome.EQUAL
+
+
+def compare(standings: Standings, *, tolerance: int = 0) -> Comparison:
+    """Compare all fields of all candidates in ``standings``."""
+    by_field: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    by_person: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    counted = dict.fromkeys(Outcome, 0)
+    different: list[tuple[str, FieldStanding]] = []
+    records = [0, 0]
+    for patient, fields in standings.items():
+        found = {key: outcome(standing, tolerance=tolerance) for key, standing in fields.items()}
+        compared = [key for key, what in found.items() if what in {Outcome.EQUAL, Outcome.DIFFERENT}]
+        wrong = [key for key in compared if found[key] is Outcome.DIFFERENT]
+        records[0] += bool(wrong)
+        records[1] += bool(compared)
+        for what in found.values():
+            counted[what] += 1
+        for key in compared:
+            name = fields[key].field.name
+            by_field[name][0] += found[key] is Outcome.DIFFERENT
+            by_field[name][1] += 1
+        different += [(patient, fields[key]) for key in wrong]
+        _against_truth(fields, by_person)
+    return Comparison(
+        fields=Rate(counted[Outcome.DIFFERENT], counted[Outcome.DIFFERENT] + counted[Outcome.EQUAL]),
+        records=Rate(*records),
+        by_field={name: Rate(*pair) for name, pair in by_field.items()},
+        by_person={name: Rate(*pair) for name, pair in sorted(by_person.items())},
+        both_blank=counted[Outcome.BOTH_BLANK],
+        incomplete=counted[Outcome.INCOMPLETE],
+        differences=tuple(different),
+    )
+
+
+def _against_truth(fields: Mapping[tuple[str, str], FieldStanding], by_person: dict[str, list[int]]) -> None:
+    for standing in fields.values():
+        final = standing.final
+        for one in (standing.first, standing.second):
+            if final is None or one is None or (final.missing and one.value.missing == final.missing):
+                continue
+            by_person[one.abstractor][0] += not equal(one.value, final)
+            by_person[one.abstractor][1] += 1

@@ -1,0 +1,183 @@
+"""The SQL of a pull: a site's pack and a study's search composed into what really runs.
+
+The skeletons are ``sql/*.sql``; packs are inlined as CTEs, because we have no right to create views, and
+each CTE over a large table is read once in a statement.  Values travel only as binds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+
+from extract.his.engines.base import number
+from extract.his.mapping import yields
+from extract.his.records import DATED_BY, HIT_COLUMNS, SCHEMAS
+from extract.his.sites import Site
+from extract.his.windows import Window, chart_span, windows
+from extract.study.keywords import Matcher
+from extract.study.protocol import Protocol
+from sql import study_query
+
+__all__ = [
+    "CANDIDATES",
+    "COUNTED",
+    "MERGED",
+    "TOTALS",
+    "Statement",
+    "candidates",
+    "candidates_sql",
+    "chart",
+    "chart_schema",
+    "chart_sql",
+    "merged",
+    "totals",
+]
+
+Day = Callable[[str], object]
+
+_FILL: Final = re.compile(r"\{(\w+)\}")
+_KEY: Final = pa.string()
+CANDIDATES: Final = pa.schema([("visit_id", _KEY), ("patient_id", _KEY)])
+MERGED: Final = pa.schema([("patient_id", _KEY), ("merged_into", _KEY)])
+TOTALS: Final = pa.schema([("patients", pa.int64()), ("visits", pa.int64())])
+COUNTED: Final = pa.schema([("n", pa.int64())])
+
+
+class Statement(NamedTuple):
+    """One statement: what it is called, its text with ``:name`` binds, and their values."""
+
+    name: str
+    sql: str
+    params: dict[str, object]
+
+
+def candidates(site: Site, protocol: Protocol, window: Window, day: Day) -> Statement:
+    """The superset query of one window; raises ExpressionInvalid."""
+    superset = Matcher.of(protocol.search).superset()
+    leaves = [leaf.index for leaf in superset.leaves]
+    searched: dict[str, list[tuple[int, str]]] = {}
+    for leaf in superset.leaves:
+        for scope in leaf.scopes:
+            table, column = HIT_COLUMNS[scope]
+            if table in site.pack.tables:
+                searched.setdefault(table, []).append((leaf.index, leaf.condition(f"t.{column}")))
+    found = "\n  UNION ALL\n".join(_found(table, hits, leaves) for table, hits in searched.items())
+    sql = _filled(
+        "candidates",
+        canonical=_canonical(site, ["patient", "visit", *searched]),
+        found=found or _nothing(leaves),
+        highest=", ".join(f"MAX(f.h{i}) AS h{i}" for i in leaves),
+        either=", ".join(f"CASE WHEN b.h{i} = 1 OR u.h{i} = 1 THEN 1 ELSE 0 END AS h{i}" for i in leaves),
+        expression=superset.expression,
+    )
+    return Statement(f"candidates {window.name}", sql, {**_between(window, day), **superset.params})
+
+
+def totals(site: Site, protocol: Protocol, day: Day) -> Statement:
+    """All visits and patients of the search's dates, counted in the HIS."""
+    whole = Window("search", protocol.search.from_, protocol.search.to + timedelta(days=1))
+    sql = _filled("window_totals", canonical=_canonical(site, ["patient", "visit"]))
+    return Statement("window_totals", sql, _between(whole, day))
+
+
+def merged(site: Site, patients: Sequence[str]) -> Statement:
+    """The mergers that these patients take part in."""
+    keys, params = _keys(patients)
+    return Statement("merged", _filled("merged", canonical=_canonical(site, ["patient"]), keys=keys), params)
+
+
+def chart(site: Site, protocol: Protocol, table: str, patients: Sequence[str], day: Day) -> Statement:
+    """One table of the charts of these patients; its columns are those of ``chart_schema``."""
+    span = chart_span(protocol)
+    keys, params = _keys(patients)
+    dated = _dated(table)
+    sql = _filled(
+        "chart",
+        canonical=_canonical(site, [table]),
+        table=table,
+        columns=", ".join(f"t.{name}" for name in chart_schema(site, table).names),
+        keys=keys,
+        dated=dated,
+    )
+    return Statement(f"chart {table}", sql, {**params, **(_between(span, day) if dated else {})})
+
+
+def chart_schema(site: Site, table: str) -> pa.Schema:
+    """The canonical columns, then ``raw_number`` and ``source_table`` where the pack's SELECT yields them."""
+    found = yields(site.pack.tables[table].sql, site.dialect, site.pack.tables[table].origin)
+    extra = [number("raw_number")] if "raw_number" in found else []
+    extra += [pa.field("source_table", pa.string())] if "source_table" in found else []
+    return pa.schema([*SCHEMAS[table], *extra])
+
+
+def candidates_sql(site: Site, protocol: Protocol) -> list[Statement]:
+    """What the first half of a pull runs: one statement per window, then the totals."""
+    cut = windows(protocol.search.from_, protocol.search.to, site.limits.window)
+    return [*(candidates(site, protocol, window, _iso) for window in cut), totals(site, protocol, _iso)]
+
+
+def chart_sql(site: Site, protocol: Protocol) -> list[Statement]:
+    """What the second half runs for a batch of patients, one statement per table (here for one patient)."""
+    return [chart(site, protocol, table, ["?"], _iso) for table in site.pack.tables]
+
+
+def _iso(day: str) -> object:
+    return day
+
+
+def _filled(name: str, **fills: str) -> str:
+    text = study_query(name)
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    # In one pass: a pack's own text may hold braces.
+    return _FILL.sub(lambda match: fills[match[1]], body).strip()
+
+
+def _canonical(site: Site, tables: Sequence[str]) -> str:
+    return ",\n".join(
+        f"canonical_{name} AS (\n{site.pack.tables[name].sql}\n)" for name in dict.fromkeys(tables)
+    )
+
+
+def _found(table: str, hits: list[tuple[int, str]], leaves: list[int]) -> str:
+    conditions = dict(hits)
+    columns = ", ".join(
+        f"MAX(CASE WHEN {conditions[i]} THEN 1 ELSE 0 END) AS h{i}" if i in conditions else f"0 AS h{i}"
+        for i in leaves
+    )
+    return (
+        f"  SELECT t.patient_id, t.visit_id, {columns}\n"
+        f"  FROM canonical_{table} t\n"
+        f"  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a)\n"
+        f"    AND ({' OR '.join(dict.fromkeys(conditions.values()))})\n"
+        f"  GROUP BY t.patient_id, t.visit_id"
+    )
+
+
+def _nothing(leaves: list[int]) -> str:
+    columns = ", ".join(f"0 AS h{i}" for i in leaves)
+    return f"  SELECT w.patient_id, w.visit_id, {columns} FROM in_window w WHERE 1 = 0"
+
+
+def _dated(table: str) -> str:
+    column = DATED_BY[table]
+    if column is None:
+        return ""
+    ends = "ended_at" if "ended_at" in SCHEMAS[table].names else column
+    # What began before the span and lasts into it belongs to the chart; so does what has no time.
+    return (
+        f"\n  AND (t.{ends} IS NULL OR t.{ends} >= :from_date)"
+        f"\n  AND (t.{column} IS NULL OR t.{column} < :to_date)"
+    )
+
+
+def _keys(patients: Sequence[str]) -> tuple[str, dict[str, object]]:
+    params: dict[str, object] = {f"k{i}": patient for i, patient in enumerate(patients)}
+    return ", ".join(f":{name}" for name in params), params
+
+
+def _between(window: Window, day: Day) -> dict[str, object]:
+    return {"from_date": day(window.start.isoformat()), "to_date": day(window.end.isoformat())}

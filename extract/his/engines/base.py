@@ -1,0 +1,58 @@
+"""What every engine does: run one SELECT and yield Arrow batches of a wanted schema, the same on all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final, Protocol
+
+import pyarrow as pa
+
+__all__ = ["NUMBER", "Engine", "number"]
+
+NUMBER: Final = {b"form": b"number"}
+"""Metadata of a text field that holds a number in its shortest decimal form."""
+
+
+def number(name: str) -> pa.Field:
+    """A field for a number of any source type, delivered as text: ``6.50`` and 6.5 are both ``6.5``."""
+    return pa.field(name, pa.string(), metadata=NUMBER)
+
+
+class Engine(Protocol):
+    """A read-only session with one database."""
+
+    dialect: str
+
+    def stream(
+        self,
+        sql: str,
+        params: Mapping[str, object],
+        schema: pa.Schema,
+        *,
+        batch_rows: int,
+        unreadable: Counter[str] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows of ``sql``, whose columns stand in the order of ``schema``.
+
+        Binds are ``:name``.  Values are brought to one form (``forms``); ``unreadable`` counts, by
+        column, values that could not be and became NULL.  Memory is bounded by ``batch_rows``.
+        Raises SourceUnreachable, SourceRefused, SchemaDrift; no message holds a value or a password.
+        """
+        ...
+
+    def day(self, iso: str) -> object:
+        """A bind that compares with the source's times: the start of the day ``YYYY-MM-DD``."""
+        ...
+
+    def columns(self, table: str) -> frozenset[str] | None:
+        """Lower-case column names of a table or view (``schema.table`` or ``table``); None: no such table."""
+        ...
+
+    def rights(self, tables: frozenset[str]) -> list[str]:
+        """Sentences about what the account could do beyond reading; empty when nothing was found."""
+        ...
+
+    def close(self) -> None:
+        """End the session."""
+        ...

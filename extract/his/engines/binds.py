@@ -1,0 +1,27 @@
+"""``:name`` binds in SQL text, found where they are binds and not inside a literal or a comment."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["for_duckdb", "for_sqlalchemy", "names"]
+
+_PIECE: Final = re.compile(
+    r"""(?P<kept>'(?:[^']|'')*'|"[^"]*"|--[^\n]*|/\*.*?\*/|::)|(?<![\w:]):(?P<bind>[A-Za-z_]\w*)""", re.DOTALL
+)
+
+
+def names(sql: str) -> frozenset[str]:
+    """The binds that occur in ``sql``."""
+    return frozenset(match["bind"] for match in _PIECE.finditer(sql) if match["bind"])
+
+
+def for_duckdb(sql: str) -> str:
+    """``:name`` written as ``$name``."""
+    return _PIECE.sub(lambda m: f"${m['bind']}" if m["bind"] else m[0], sql)
+
+
+def for_sqlalchemy(sql: str) -> str:
+    """Colons inside literals and comments escaped, which ``text()`` would take for binds."""
+    return _PIECE.sub(lambda m: m[0] if m["bind"] else m[0].replace("\\", "\\\\").replace(":", "\\:"), sql)

@@ -1,0 +1,152 @@
+"""One form for every value, whatever the engine hands over: the reason why hashes agree.
+
+* text: as it stands; a number without a fraction has none (``1``, not ``1.0``); empty is NULL, because
+  Oracle cannot tell the two apart; bytes are UTF-8 or else GB18030
+* number: the shortest decimal, ``6.50`` -> ``6.5``
+* time: naive wall-clock time of the site, cut to the second; an aware time is moved to the site's zone
+* date: a day; the time of day is dropped
+
+A time that cannot be read becomes NULL and is counted, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extract.his.engines.base import NUMBER
+
+__all__ = ["as_date", "as_number", "as_text", "as_time", "formed"]
+
+_COMPACT: Final = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:[ T]?(\d{2}):?(\d{2})(?::?(\d{2}))?)?$")
+_NANO: Final = re.compile(r"(\.\d{6})\d+")
+
+
+def as_text(value: object) -> str | None:
+    """Any value as text; empty is NULL."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float | Decimal):
+        return as_number(value)
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _decoded(bytes(value)) or None
+    return str(value) or None
+
+
+def as_number(value: object) -> str | None:
+    """A number in its shortest decimal form; NULL when there is none. Raises ValueError for words."""
+    if value is None or value == "":
+        return None
+    try:
+        exact = value if isinstance(value, Decimal) else Decimal(str(value).strip())
+    except InvalidOperation:
+        raise ValueError("not a number") from None
+    if not exact.is_finite():
+        return None
+    return f"{exact.normalize() + 0:f}"
+
+
+def as_time(value: object, zone: ZoneInfo) -> datetime | None:
+    """A naive time of the site, to the second. Raises ValueError when it cannot be read."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        found = value
+    elif isinstance(value, date):
+        found = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - wall-clock time
+    elif isinstance(value, str):
+        found = _read_time(value.strip())
+    else:
+        raise ValueError("not a time")
+    if found.tzinfo is not None:
+        found = found.astimezone(zone).replace(tzinfo=None)
+    return found.replace(microsecond=0)
+
+
+def as_date(value: object, zone: ZoneInfo) -> date | None:
+    """A day. Raises ValueError when it cannot be read."""
+    time = as_time(value, zone)
+    return None if time is None else time.date()
+
+
+def formed(
+    column: Sequence[object] | pa.Array, field: pa.Field, zone: ZoneInfo, unreadable: Counter[str] | None
+) -> pa.Array:
+    """One column in the form of ``field``; what cannot be read is NULL and counted under its name."""
+    if isinstance(column, pa.Array):
+        quick = _quick(column, field)
+        if quick is not None:
+            return quick
+        column = column.to_pylist()
+    is_number = bool(field.metadata) and field.metadata.get(b"form") == NUMBER[b"form"]
+    if not is_number and pa.types.is_string(field.type):
+        return pa.array([v or None if isinstance(v, str) else as_text(v) for v in column], pa.string())
+    values: list[object] = []
+    for value in column:
+        try:
+            if is_number:
+                values.append(as_number(value))
+            elif pa.types.is_date(field.type):
+                values.append(as_date(value, zone))
+            elif pa.types.is_integer(field.type):
+                values.append(None if value is None else int(str(value)))
+            else:
+                values.append(as_time(value, zone))
+        except ValueError:
+            values.append(None)
+            if unreadable is not None:
+                unreadable[field.name] += 1
+    return pa.array(values, field.type)
+
+
+def _quick(column: pa.Array, field: pa.Field) -> pa.Array | None:
+    """The same by Arrow alone, where the types allow it."""
+    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        column = pc.cast(column, pa.string())
+    wanted, have = field.type, column.type
+    if pa.types.is_null(have):
+        return pa.nulls(len(column), wanted)
+    if field.metadata:
+        return None
+    if pa.types.is_string(wanted):
+        if pa.types.is_string(have):
+            return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+        return pc.cast(column, pa.string()) if pa.types.is_integer(have) else None
+    if pa.types.is_timestamp(wanted) and pa.types.is_timestamp(have) and have.tz is None:
+        floored = pc.floor_temporal(column, unit="second")
+        return pc.cast(floored, wanted)
+    return None
+
+
+def _read_time(text: str) -> datetime:
+    if match := _COMPACT.match(text):
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - wall-clock time
+    text = _NANO.sub(r"\1", text.replace("/", "-"))
+    if text.endswith(("Z", "z")):
+        return datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        # Strict cp936 fails on real hospital bytes; GB18030 holds it and more.
+        return raw.decode("gb18030", errors="replace")

@@ -1,0 +1,220 @@
+"""Relational databases through SQLAlchemy, read-only and time-limited, streamed by a server-side cursor."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from extract.errors import DriverMissing, SchemaDrift, SiteInvalid, SourceUnreachable
+from extract.his.engines.binds import for_sqlalchemy, names
+from extract.his.engines.faults import connection_fault, query_fault
+from extract.his.engines.forms import formed
+
+__all__ = ["RelationalEngine"]
+
+_PACKAGES: Final = {
+    "postgresql": "psycopg[binary]",
+    "oracle": "oracledb",
+    "mysql": "pymysql",
+    "mariadb": "pymysql",
+    "mssql": "pyodbc (and Microsoft's or FreeTDS' ODBC driver)",
+    "dm": "dmPython and dmSQLAlchemy",
+}
+_OPENING: Final[dict[str, tuple[str, ...]]] = {
+    "postgresql": (
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+        "SET statement_timeout = {milliseconds}",
+        "SET idle_in_transaction_session_timeout = 0",
+    ),
+    "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_execution_time = {milliseconds}"),
+    "mariadb": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_statement_time = {seconds}"),
+}
+_PROGRESS_STEPS: Final = 100_000
+"""SQLite's virtual machine steps between two looks at the clock: well under 10 ms."""
+
+
+class RelationalEngine:
+    """One connection to a database that SQLAlchemy knows."""
+
+    def __init__(self, url: str, *, root: Path, zone: str, seconds: int) -> None:
+        """Connect. Raises SiteInvalid, DriverMissing, SourceUnreachable, SourceRefused."""
+        try:
+            parsed = sa.make_url(url)
+        except (sa.exc.ArgumentError, ValueError):
+            raise SiteInvalid(
+                "site.toml: [source] url cannot be read as a database URL",
+                "Write one such as postgresql+psycopg://reader:${PASSWORD}@host/his.",
+            ) from None
+        self.dialect = parsed.get_backend_name()
+        self.where = _where(parsed)
+        self._zone = ZoneInfo(zone)
+        self._seconds = seconds
+        self._deadline = float("inf")
+        self._file: Path | None = None
+        self._engine = self._created(parsed, root)
+        self._connection = self._connected()
+
+    def _created(self, url: sa.URL, root: Path) -> sa.Engine:
+        try:
+            if self.dialect == "sqlite":
+                self._file = (root / (url.database or "")).resolve()
+                return sa.create_engine("sqlite://", creator=self._sqlite, poolclass=sa.pool.NullPool)
+            return sa.create_engine(url, poolclass=sa.pool.NullPool)
+        except (ImportError, sa.exc.NoSuchModuleError):
+            package = _PACKAGES.get(self.dialect, f"the SQLAlchemy dialect of {self.dialect}")
+            raise DriverMissing(
+                f"{self.where}: the driver for {self.dialect} is not installed", f"Install {package}."
+            ) from None
+
+    def _sqlite(self) -> sqlite3.Connection:
+        if self._file is None or not self._file.is_file():
+            raise SourceUnreachable(
+                f"{self.where}: there is no such file", "Check [source] url in site.toml."
+            )
+        uri = f"{self._file.as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        connection.execute("PRAGMA query_only = 1")
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.set_progress_handler(lambda: int(time.monotonic() > self._deadline), _PROGRESS_STEPS)
+        return connection
+
+    def _connected(self) -> sa.Connection:
+        try:
+            connection = self._engine.connect()
+            milliseconds = self._seconds * 1000
+            for statement in _OPENING.get(self.dialect, ()):
+                connection.exec_driver_sql(statement.format(milliseconds=milliseconds, seconds=self._seconds))
+            connection.commit()
+            connection.exec_driver_sql(
+                "SELECT 1" if self.dialect != "oracle" else "SELECT 1 FROM dual"
+            ).close()
+            connection.rollback()
+        except (sa.exc.DBAPIError, sqlite3.Error) as error:
+            raise connection_fault(getattr(error, "orig", None) or error, self.where) from None
+        except (ImportError, sa.exc.NoSuchModuleError):
+            raise DriverMissing(
+                f"{self.where}: the driver for {self.dialect} is not installed",
+                f"Install {_PACKAGES.get(self.dialect, self.dialect)}.",
+            ) from None
+        if self.dialect == "oracle":
+            raw: Any = connection.connection.dbapi_connection
+            raw.call_timeout = self._seconds * 1000
+        return connection
+
+    def stream(
+        self,
+        sql: str,
+        params: Mapping[str, object],
+        schema: pa.Schema,
+        *,
+        batch_rows: int,
+        unreadable: Counter[str] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """See ``Engine.stream``."""
+        wanted = names(sql)
+        binds = {name: value for name, value in params.items() if name in wanted}
+        options = {"stream_results": True, "max_row_buffer": batch_rows}
+        self._deadline = time.monotonic() + self._seconds
+        try:
+            with self._connection.execute(
+                sa.text(for_sqlalchemy(sql)), binds, execution_options=options
+            ) as result:
+                for rows in result.partitions(batch_rows):
+                    columns = list(zip(*rows, strict=True))
+                    yield pa.record_batch(
+                        [
+                            formed(column, field, self._zone, unreadable)
+                            for column, field in zip(columns, schema, strict=True)
+                        ],
+                        schema=schema,
+                    )
+        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+            raise query_fault(getattr(error, "orig", None) or error, self.where, self._seconds) from None
+        finally:
+            self._deadline = float("inf")
+            self._ended()
+
+    def _ended(self) -> None:
+        """Hold no transaction open between statements: the HIS may want to vacuum."""
+        try:
+            self._connection.rollback()
+        except sa.exc.SQLAlchemyError:
+            self._connection.invalidate()
+
+    def day(self, iso: str) -> object:
+        """See ``Engine.day``: text where text compares with any type, else a date."""
+        if self.dialect in {"sqlite", "postgresql", "mysql", "mariadb"}:
+            return iso
+        import datetime as dt
+
+        return dt.date.fromisoformat(iso)
+
+    def columns(self, table: str) -> frozenset[str] | None:
+        """See ``Engine.columns``; asks as the pack's SQL will, so synonyms and search paths count."""
+        try:
+            with self._connection.exec_driver_sql(f"SELECT * FROM {table} WHERE 1 = 0") as result:  # noqa: S608
+                return frozenset(key.lower() for key in result.keys())  # noqa: SIM118 - a result, no dict
+        except sa.exc.DBAPIError as error:
+            fault = query_fault(error.orig or error, self.where, self._seconds)
+            if isinstance(fault, SchemaDrift):
+                return None
+            raise fault from None
+        finally:
+            self._ended()
+
+    def rights(self, tables: frozenset[str]) -> list[str]:
+        """See ``Engine.rights``; PostgreSQL and SQLite can tell."""
+        if self._file is not None:
+            writable = os.access(self._file, os.W_OK)
+            return [f"{self._file.name} is writable for this user (opened read-only)"] if writable else []
+        if self.dialect != "postgresql":
+            return []
+        found = []
+        try:
+            query = sa.text(
+                "SELECT has_table_privilege(to_regclass(:name), 'INSERT, UPDATE, DELETE, TRUNCATE')"
+            )
+            if self._one(sa.text("SELECT current_setting('is_superuser')")) == "on":
+                return ["the account is a superuser"]
+            found = [
+                f"the account may change {table}"
+                for table in sorted(tables)
+                if self._one(query.bindparams(name=table))
+            ]
+        except sa.exc.DBAPIError as error:
+            raise query_fault(error.orig or error, self.where, self._seconds) from None
+        finally:
+            self._ended()
+        return found
+
+    def _one(self, statement: sa.TextClause) -> object:
+        return self._connection.execute(statement).scalar()
+
+    def close(self) -> None:
+        """See ``Engine.close``."""
+        _quietly(self._connection.close)
+        _quietly(self._engine.dispose)
+
+
+def _quietly(action: Callable[[], object]) -> None:
+    # A session that is lost already cannot be ended any better.
+    try:
+        action()
+    except (sa.exc.SQLAlchemyError, sqlite3.Error):
+        return
+
+
+def _where(url: sa.URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return Path(url.database or "").name or "SQLite"
+    place = f"{url.host or 'local'}:{url.port}" if url.port else url.host or "local"
+    return f"{url.get_backend_name()} at {place}, database {url.database or '(default)'}"

@@ -1,0 +1,41 @@
+"""Opening a site's database: which engine its URL asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from extract.his.engines.base import Engine
+from extract.his.sites import Site
+
+__all__ = ["source"]
+
+
+@contextmanager
+def source(site: Site) -> Iterator[Engine]:
+    """A read-only session with the site's database.
+
+    Raises DriverMissing, SourceUnreachable, SourceRefused, SiteInvalid.
+    """
+    engine = _opened(site)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _opened(site: Site) -> Engine:
+    if site.dialect == "duckdb":
+        from extract.his.engines.lake import LakeEngine
+
+        path = site.root / site.url.partition("://")[2].removeprefix("/")
+        return LakeEngine(
+            path,
+            zone=site.zone,
+            seconds=site.limits.statement_seconds,
+            all_text=site.pack.lake.all_text,
+            empty=site.pack.lake.empty,
+        )
+    from extract.his.engines.relational import RelationalEngine
+
+    return RelationalEngine(site.url, root=site.root, zone=site.zone, seconds=site.limits.statement_seconds)

@@ -116,11 +116,12 @@ def course_text(months: Decimal, dice: Dice) -> str:
 
 def span_text(dice: Dice) -> str:
     """A length of time nobody has to get back exactly: ``3天``, ``2月余``, ``10余年``."""
-    unit = dice.pick(("天", "周", "月", "年", "年"))
-    top = {"天": 10, "周": 3, "月": 11, "年": 15}[unit]
-    return f"{dice.between(1, top)}{dice.pick(('', '', '个' if unit == '月' else '', '余'))}{unit}".replace(
-        "个余", "余"
-    )
+    unit = dice.pick(("天", "周", "月", "个月", "年", "年"))
+    count = dice.between(1, {"天": 10, "周": 3, "月": 11, "个月": 11, "年": 15}[unit])
+    more = dice.chance(0.25)
+    if more and count >= 10:
+        return f"{count}余{unit}"
+    return f"{count}{unit}余" if more else f"{count}{unit}"
 
 
 def score_text(score: Decimal, habit: int) -> str:

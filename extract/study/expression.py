@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
+from extract.errors import ExpressionInvalid
 from extract.study.lexer import CLOSERS, DEFAULT_SCOPES, SCOPES, Token, Tokens, fault, is_group
 
 __all__ = [
@@ -27,7 +28,9 @@ __all__ = [
     "Not",
     "Or",
     "Term",
+    "bounded",
     "parse_expression",
+    "parse_search",
     "terms",
     "written",
 ]
@@ -87,6 +90,27 @@ def parse_expression(text: str) -> Node:
             text, found[_MOST_TERMS].start, f"there are more than {_MOST_TERMS} terms", "Split the study."
         )
     return node
+
+
+def parse_search(text: str) -> Node:
+    """The tree of a search that can be run. Raises ExpressionInvalid, also where no term must be found."""
+    node = parse_expression(text)
+    if not bounded(node):
+        raise ExpressionInvalid(
+            "the expression can be true without any term being found, and would fetch every visit",
+            "Add a term that must be found: A AND NOT B instead of NOT B or A OR NOT B.",
+        )
+    return node
+
+
+def bounded(node: Node, *, wanted: bool = True) -> bool:
+    """Whether a hit of some term is needed to satisfy the tree; otherwise it fetches every visit."""
+    if isinstance(node, Term):
+        return wanted
+    if isinstance(node, Not):
+        return bounded(node.child, wanted=not wanted)
+    ask = any if isinstance(node, And) == wanted else all
+    return ask(bounded(child, wanted=wanted) for child in node.children)
 
 
 def terms(node: Node) -> Iterator[Term]:
@@ -179,16 +203,15 @@ class _Parser:
             raise fault(
                 self.text, token.start, "NOT stands where AND or OR is needed", "Write AND NOT (or OR NOT)."
             )
-        left, right = (self.text[t.start : t.end] for t in (before, token))
-        phrase = (
-            f' or "{left} {right}" in quotes for the phrase' if before.kind == token.kind == "term" else ""
-        )
+        step = "Write AND or OR between them; 『…』 keeps a text as it stands."
+        if before.kind == token.kind == "term":
+            left, right = before.text, token.text
+            step = (
+                f'Write {left} AND {right}, or {left} OR {right}, or "{left} {right}" in quotes for the phrase; '
+                "『…』 keeps a text as it stands."
+            )
         raise fault(
-            self.text,
-            token.start,
-            "two terms stand side by side with no operator between them",
-            f"Write {left} AND {right}, or {left} OR {right}{',' + phrase if phrase else ''}; "
-            "『…』 keeps a text as it stands.",
+            self.text, token.start, "two terms stand side by side with no operator between them", step
         )
 
     def _not(self) -> Node:

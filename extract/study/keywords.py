@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from extract.errors import ExpressionInvalid
-from extract.study.expression import And, Node, Not, Or, Term, parse_expression, terms, written
+from extract.study.expression import And, Node, Not, Or, Term, parse_expression, parse_search, terms, written
 from extract.study.folding import fold, folded_text
 from extract.study.protocol import Search
-from extract.study.superset import Superset, bounded, leaf_sql, superset_of
+from extract.study.superset import Superset, leaf_sql, superset_of
 
 __all__ = [
     "And",
@@ -75,12 +75,7 @@ class Matcher:
     @classmethod
     def of(cls, search: Search) -> Self:
         """The matcher of ``search``. Raises ExpressionInvalid, also where every visit would be fetched."""
-        node = parse_expression(search.expression)
-        if not bounded(node):
-            raise ExpressionInvalid(
-                "the expression can be true without any term being found, and would fetch every visit",
-                "Add a term that must be found: A AND NOT B instead of NOT B or A OR NOT B.",
-            )
+        node = parse_search(search.expression)
         folded = search.match == "folded"
         leaves: list[Leaf] = []
         index: dict[tuple[str, tuple[str, ...]], int] = {}

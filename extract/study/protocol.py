@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from extract.errors import ProtocolInvalid
-from extract.study.positions import line_of
+from extract.errors import ExpressionInvalid, ProtocolInvalid
+from extract.study.expression import parse_search
+from extract.study.positions import Place, line_of
 
 __all__ = [
     "Analysis",
@@ -45,8 +47,10 @@ __all__ = [
     "Value",
     "Variable",
     "column",
+    "faults",
     "load",
     "parse",
+    "where",
 ]
 
 FORMAT: Final = 1
@@ -200,6 +204,8 @@ class Variable(_Model):
     source: Annotated[tuple[Source, ...], BeforeValidator(_as_list)] = Field(min_length=1)
     at: tuple[str, ...] = ()
     """Timepoints; empty means once, as known at the first timepoint."""
+    over: tuple[str, str] | None = None
+    """For events: collected over the whole time from one timepoint's window to another's."""
     entry: Literal["single", "double"] = "single"
     many: bool = False
     values: tuple[Value, ...] = ()
@@ -469,55 +475,76 @@ class Protocol(_Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        ids = [v.id for v in self.variable]
-        _unique("variable", ids)
-        _unique("criterion", [c.id for c in self.criteria])
-        _check_timepoints(self.timepoints)
-        for variable in self.variable:
-            _check_variable(variable, set(self.timepoints), set(self.extractor))
-        for criterion in self.criteria:
-            _check_rule(criterion.rule, criterion.id, set(ids), set(self.timepoints))
-        for test in (*self.outcome.responder.any, *self.outcome.responder.all):
-            if test.variable not in ids:
-                raise ValueError(f"outcome.responder tests {test.variable!r}, which is not a variable")
+        if faults := list(_faults(self)):
+            raise _Faults(faults)
         return self
 
 
-def _unique(what: str, names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{what} {name!r} is defined twice")
+class _Faults(ValueError):
+    """What is wrong between the parts of a protocol, each with its place."""
+
+    def __init__(self, faults: list[tuple[Place, str]]) -> None:
+        super().__init__("; ".join(message for _, message in faults))
+        self.faults = faults
 
 
-def _check_timepoints(timepoints: dict[str, Timepoint]) -> None:
-    if sum(1 for point in timepoints.values() if point.anchor) != 1:
-        raise ValueError("exactly one timepoint has an anchor")
-    for name, point in timepoints.items():
-        if point.after is not None and point.after not in timepoints:
-            raise ValueError(f"timepoint {name} comes after {point.after!r}, which is not defined")
+def _faults(protocol: Protocol) -> Iterator[tuple[Place, str]]:
+    yield from _timepoint_faults(protocol.timepoints)
+    yield from _variable_faults(protocol)
+    yield from _criterion_faults(protocol)
+    ids = {v.id for v in protocol.variable}
+    for test in (*protocol.outcome.responder.any, *protocol.outcome.responder.all):
+        if test.variable not in ids:
+            message = f"outcome.responder tests {test.variable!r}, which is not a variable"
+            yield ("outcome", "responder"), message
 
 
-def _check_variable(variable: Variable, timepoints: set[str], extractors: set[str]) -> None:
-    for at in variable.at:
-        if at not in timepoints:
-            raise ValueError(f"variable {variable.id!r} is taken at {at!r}, which is not a timepoint")
-    for source in variable.source:
-        if isinstance(source, TextSource) and source.text not in extractors:
-            raise ValueError(
-                f"variable {variable.id!r} reads extractor {source.text!r}, which is not defined"
-            )
+def _timepoint_faults(points: dict[str, Timepoint]) -> Iterator[tuple[Place, str]]:
+    anchors = [name for name, point in points.items() if point.anchor]
+    if len(anchors) != 1:
+        yield ("timepoints",), f"exactly one timepoint has an anchor, here {len(anchors)} have one"
+    for name, point in points.items():
+        if point.after is not None and point.after not in points:
+            yield ("timepoints", name), f"timepoint {name} comes after {point.after!r}, which is not defined"
 
 
-def _check_rule(rule: Rule, criterion: str, variables: set[str], timepoints: set[str]) -> None:
-    named = [*([rule.variable] if rule.variable else []), *(rule.missing or ())]
-    for name in named:
+def _variable_faults(protocol: Protocol) -> Iterator[tuple[Place, str]]:
+    seen: set[str] = set()
+    for index, variable in enumerate(protocol.variable):
+        name = f"variable {variable.id!r}"
+        if variable.id in seen:
+            yield ("variable", index, "id"), f"{name} is defined twice"
+        seen.add(variable.id)
+        for at in variable.at:
+            if at not in protocol.timepoints:
+                yield ("variable", index, "at"), f"{name} is taken at {at!r}, which is not a timepoint"
+        for source in variable.source:
+            if isinstance(source, TextSource) and source.text not in protocol.extractor:
+                message = f"{name} reads extractor {source.text!r}, which is not defined"
+                yield ("variable", index, "source"), message
+
+
+def _criterion_faults(protocol: Protocol) -> Iterator[tuple[Place, str]]:
+    variables, points = {v.id for v in protocol.variable}, set(protocol.timepoints)
+    seen: set[str] = set()
+    for kind, criteria in (("include", protocol.include), ("exclude", protocol.exclude)):
+        for index, criterion in enumerate(criteria):
+            if criterion.id in seen:
+                yield (kind, index, "id"), f"criterion {criterion.id!r} is defined twice"
+            seen.add(criterion.id)
+            for message in _rule_faults(criterion.rule, criterion.id, variables, points):
+                yield (kind, index, "rule"), message
+
+
+def _rule_faults(rule: Rule, criterion: str, variables: set[str], timepoints: set[str]) -> Iterator[str]:
+    for name in [*([rule.variable] if rule.variable else []), *(rule.missing or ())]:
         if name not in variables:
-            raise ValueError(f"criterion {criterion} names {name!r}, which is not a variable")
+            yield f"criterion {criterion} names {name!r}, which is not a variable"
     for at in (rule.at,) if isinstance(rule.at, str) else rule.at or ():
         if at not in timepoints:
-            raise ValueError(f"criterion {criterion} names {at!r}, which is not a timepoint")
+            yield f"criterion {criterion} names {at!r}, which is not a timepoint"
     for child in (*(rule.all or ()), *(rule.any or ()), *([rule.not_] if rule.not_ else [])):
-        _check_rule(child, criterion, variables, timepoints)
+        yield from _rule_faults(child, criterion, variables, timepoints)
 
 
 def column(variable: str, timepoint: str | None = None, kind: str | None = None) -> str:
@@ -527,26 +554,43 @@ def column(variable: str, timepoint: str | None = None, kind: str | None = None)
 
 
 def parse(text: str, name: str = "study.toml") -> Protocol:
-    """The protocol in ``text``. Raises ProtocolInvalid with ``name``, the line and what to mend."""
+    """The protocol in ``text``. Raises ProtocolInvalid with ``name``, the line and what to mend.
+
+    A search expression that cannot be used raises ExpressionInvalid.
+    """
+    step = f"`cohortlock lint {name}` checks the whole file."
     try:
-        data: dict[str, Any] = tomllib.loads(text)
+        protocol = Protocol.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise ProtocolInvalid(
-            f"{name}: not valid TOML: {error}", f"`cohortlock lint {name}` checks the whole file."
-        ) from None
-    try:
-        return Protocol.model_validate(data)
+        raise ProtocolInvalid(f"{name}: not valid TOML: {error}", step) from None
     except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            place = [p for p in problem["loc"] if not str(p).endswith("Source")]
-            where = ".".join(str(p) for p in place)
-            lines.append(
-                f"{name}, line {line_of(text, place)}: {where}: {problem['msg'].removeprefix('Value error, ')}"
-            )
-        raise ProtocolInvalid(
-            "\n".join(dict.fromkeys(lines)), f"`cohortlock lint {name}` checks the whole file."
-        ) from None
+        lines = [
+            f"{name}, line {line_of(text, place)}: {where(place)}{message}"
+            for place, message in faults(error)
+        ]
+        raise ProtocolInvalid("\n".join(dict.fromkeys(lines)), step) from None
+    try:
+        parse_search(protocol.search.expression)
+    except ExpressionInvalid as error:
+        line = line_of(text, ("search", "expression"))
+        raise ExpressionInvalid(f"{name}, line {line}: {error.message}", error.next_step) from None
+    return protocol
+
+
+def faults(error: ValidationError) -> Iterator[tuple[Place, str]]:
+    """Each fault that pydantic found in a protocol: its place in the TOML, and what is wrong."""
+    for problem in error.errors():
+        cause = problem.get("ctx", {}).get("error")
+        if isinstance(cause, _Faults):
+            yield from cause.faults
+        else:
+            place = tuple(part for part in problem["loc"] if not str(part).endswith("Source"))
+            yield place, problem["msg"].removeprefix("Value error, ")
+
+
+def where(place: Place) -> str:
+    """A place for people: ``variable.3.range: ``; nothing for the whole file."""
+    return ".".join(str(part) for part in place) + ": " if place else ""
 
 
 def load(path: Path) -> Protocol:

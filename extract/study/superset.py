@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from extract.study.expression import And, Node, Not, Or, Term
+from extract.study.expression import Node, Not, Or, Term
 from extract.study.folding import variants
 
-__all__ = ["LeafSql", "Superset", "bounded", "leaf_sql", "pattern", "superset_of"]
+__all__ = ["LeafSql", "Superset", "leaf_sql", "pattern", "superset_of"]
 
 _ALWAYS: Final = "1 = 1"
 _LETTERS: Final = 4
@@ -92,16 +92,6 @@ def superset_of(node: Node, index_of: dict[tuple[str, tuple[str, ...]], int]) ->
     A leaf's SQL may be 1 where the exact matcher says no, so its negation could lose a visit.
     """
     return _expression(node, index_of, wanted=True)
-
-
-def bounded(node: Node, *, wanted: bool = True) -> bool:
-    """Whether a hit of some term is needed to satisfy the tree; otherwise it fetches every visit."""
-    if isinstance(node, Term):
-        return wanted
-    if isinstance(node, Not):
-        return bounded(node.child, wanted=not wanted)
-    ask = any if isinstance(node, And) == wanted else all
-    return ask(bounded(child, wanted=wanted) for child in node.children)
 
 
 def _expression(node: Node, index_of: dict[tuple[str, tuple[str, ...]], int], *, wanted: bool) -> str:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from extract.study.expression import bounded
 from extract.study.keywords import And, Matcher, Not, Or, Term, written
 from extract.study.lexer import DEFAULT_SCOPES
 from extract.study.protocol import Search
-from extract.study.superset import bounded, pattern
+from extract.study.superset import pattern
 
 SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 FIELDS = ("document", "diagnosis", "imaging", "lab", "medication", "procedure")

@@ -17,12 +17,15 @@ UnitState = Literal["known", "unknown"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """The final word on one criterion of one patient, and how many pieces of evidence it rests on."""
+    """The final word on one criterion of one patient, and what it rests on."""
 
     patient_id: str
     criterion: str
     final: str | None
+    sealed: bool
+    """Whether the evidence that was shown is fixed by its hash, so that a change reopens the verdict."""
     evidence: int
+    """Pieces of evidence that were shown; a condition that does not hold may well have none."""
 
 
 @dataclass(frozen=True)

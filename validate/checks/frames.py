@@ -102,6 +102,11 @@ def _value(found: dict[str, Any], item: Column, part: pd.DataFrame, wide: pa.Tab
     stated = np.select([has_text & has_code, has_text, has_code], ["both", "value", "code"], "neither")
     found[f"{name}:stated"] = _texts(stated)
     found[f"{name}:day"] = part["day"].to_numpy(dtype=np.float64, na_value=np.nan)
+    if item.timepoint:
+        dated = np.where(np.isnan(found[f"{name}:day"]), "no", "yes")
+        found[f"{name}:dated"] = _texts(
+            [day if value else None for day, value in zip(dated, has_text, strict=True)]
+        )
     if variable.many:
         return
     recorded = part["scaled"].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -198,11 +203,14 @@ def _verdicts(protocol: Protocol, draft: Draft, facts: Facts) -> pd.DataFrame:
                     f"{draft.pseudonyms.participants[patient]}/{criterion.id}",
                     (verdict.final if verdict else None) or "open",
                     "met" if criterion.id in includes else "not_met",
-                    float(verdict.evidence) if verdict else 0.0,
+                    float(verdict.sealed) if verdict else 0.0,
+                    float(verdict.evidence) if verdict and verdict.final == "met" else np.nan,
                 )
             )
-    frame = pd.DataFrame(rows, columns=["key", "final", "needed", "evidence"])
-    return frame.astype({"key": object, "final": object, "needed": object, "evidence": np.float64})
+    frame = pd.DataFrame(rows, columns=["key", "final", "needed", "sealed", "evidence"])
+    return frame.astype(dict.fromkeys(["key", "final", "needed"], object)).astype(
+        dict.fromkeys(["sealed", "evidence"], np.float64)
+    )
 
 
 def _funnel(facts: Facts, rows: int) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from extract.study.protocol import Label, LabSource, Protocol, Variable
 from validate.checks.results import Severity
@@ -174,6 +174,18 @@ def _of_times(protocol: Protocol) -> Iterator[Rule]:
         for timepoint in variable.at:
             low, high = protocol.timepoints[timepoint].window
             name = value_column(variable, timepoint)
+            yield _of_set(
+                f"{name}.dated",
+                "dated",
+                "participants",
+                f"{name}:dated",
+                ["yes"],
+                Label(
+                    zh=f"{variable.label.zh} {timepoint} 的日期可查",
+                    en=f"{variable.label.en} {timepoint} has its day",
+                ),
+                "warning",
+            )
             yield Rule(
                 f"{name}.window",
                 "window",
@@ -225,16 +237,28 @@ def _of_review() -> Iterator[Rule]:
             en="participants meet every inclusion and no exclusion",
         ),
     )
-    yield Rule(
-        "verdicts.evidence",
-        "evidence",
-        "error",
-        "verdicts",
-        "expect_column_values_to_be_between",
-        {"column": "evidence", "min_value": 1},
-        Label(zh="没有无证据的判定", en="no verdict without evidence"),
-        ("evidence",),
-    )
+    for name, severity, label in (
+        (
+            "sealed",
+            "error",
+            Label(zh="没有无证据的判定", en="no verdict without the evidence it was made on"),
+        ),
+        (
+            "evidence",
+            "warning",
+            Label(zh="判定为符合者有证据可查", en="what is judged to hold has evidence to show"),
+        ),
+    ):
+        yield Rule(
+            f"verdicts.{name}",
+            "evidence",
+            cast("Severity", severity),
+            "verdicts",
+            "expect_column_values_to_be_between",
+            {"column": name, "min_value": 1},
+            label,
+            (name,),
+        )
     for count, zh, en in (("patients", "人数", "patients"), ("visits", "人次", "visits")):
         label = Label(zh=f"筛选流程{zh}闭合", en=f"the funnel closes in {en}")
         yield _equal(f"funnel.{count}", "funnel", "funnel", count, f"{count}:expected", label)
@@ -273,11 +297,19 @@ def _regex(id_: str, kind: str, column: str, pattern: str, label: Label) -> Rule
     )
 
 
-def _of_set(id_: str, kind: str, frame: Frame, column: str, legal: list[Any], label: Label) -> Rule:
+def _of_set(
+    id_: str,
+    kind: str,
+    frame: Frame,
+    column: str,
+    legal: list[Any],
+    label: Label,
+    severity: Severity = "error",
+) -> Rule:
     return Rule(
         id_,
         kind,
-        "error",
+        severity,
         frame,
         "expect_column_values_to_be_in_set",
         {"column": column, "value_set": legal},

@@ -104,7 +104,11 @@ def hash_table(table: pa.Table) -> str:
     digest = hashlib.sha256("\t".join(_escape(name) for name in names).encode() + b"\n")
     if names:
         columns = [cell_texts(table.column(name)) for name in names]
-        lines = columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, "\t")
+        lines = (
+            columns[0]
+            if len(columns) == 1
+            else pc.binary_join_element_wise(*columns, pa.scalar("\t", pa.large_string()))
+        )
         # Arrow sorts strings by their UTF-8 bytes.
         lines = lines.take(pc.sort_indices(lines))
         for start in range(0, len(lines), 65536):

@@ -1,0 +1,215 @@
+"""Verify finds every difference and blames the right file."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from extract.errors import SnapshotBroken
+from validate.lock.canonical import canonical_json, sha256
+from validate.lock.keys import Signer, create_signer
+from validate.lock.manifest import sign
+from validate.lock.verify import anchor, verify
+
+
+def files_of(path):
+    return sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def test_a_fresh_snapshot_verifies(snapshot):
+    report = verify(snapshot)
+    assert report.problems == ()
+    assert report.ok
+    assert report.to_json()["files"] == len(files_of(snapshot))
+    assert report.logical_hash == json.loads((snapshot / "manifest.json").read_text())["logical_hash"]
+
+
+def test_one_changed_byte_in_any_file_is_found_and_named(snapshot):
+    """At the start, in the middle, at the end and in between, of every file, manifest and signatures too."""
+    for file in files_of(snapshot):
+        sound = file.read_bytes()
+        name = file.relative_to(snapshot).as_posix()
+        places = {0, len(sound) - 1, *range(0, len(sound), max(1, len(sound) // 12))}
+        for place in sorted(places):
+            for bit in (0x01, 0x20):
+                broken = bytearray(sound)
+                broken[place] ^= bit
+                file.write_bytes(bytes(broken))
+                assert name in {p.file for p in verify(snapshot).problems}, (name, place, bit)
+        file.write_bytes(sound)
+    assert verify(snapshot).ok
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_bytes_cut_added_or_replaced_anywhere_are_found_without_a_crash(snapshot, data):
+    file = data.draw(st.sampled_from(files_of(snapshot)))
+    sound = file.read_bytes()
+    start = data.draw(st.integers(0, len(sound)))
+    end = data.draw(st.integers(start, min(len(sound), start + 40)))
+    broken = sound[:start] + data.draw(st.binary(max_size=40)) + sound[end:]
+    try:
+        file.write_bytes(broken)
+        assert verify(snapshot).ok == (broken == sound)
+    finally:
+        file.write_bytes(sound)
+
+
+def test_copies_elsewhere_at_another_time_verify(snapshot, tmp_path):
+    """...because neither path nor times nor rights are part of it."""
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", snapshot)
+    shutil.unpack_archive(archive, tmp_path / "somewhere else 疼")
+    for file in files_of(tmp_path / "somewhere else 疼"):
+        os.utime(file, (1, 1))
+    assert verify(tmp_path / "somewhere else 疼").ok
+
+
+def test_missing_extra_and_strange_files_are_named(snapshot):
+    (snapshot / "flow.json").unlink()
+    (snapshot / "notes.txt").write_text("x")
+    (snapshot / "empty").mkdir()
+    (snapshot / "codebook.csv").unlink()
+    (snapshot / "codebook.csv").symlink_to(snapshot / "codebook.json")
+    assert {(p.file, p.kind) for p in verify(snapshot).problems} == {
+        ("flow.json", "missing"),
+        ("notes.txt", "extra"),
+        ("empty", "extra"),
+        ("codebook.csv", "type"),
+    }
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "signatures/data-manager.json", "audit.jsonl"])
+def test_a_missing_main_file_is_named(snapshot, name):
+    (snapshot / name).unlink()
+    assert (name, "missing") in {(p.file, p.kind) for p in verify(snapshot).problems}
+
+
+def test_a_folder_that_is_no_snapshot_is_a_problem_not_a_crash(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path, tmp_path / "nowhere", tmp_path / "file"):
+        assert "manifest.json" in {p.file for p in verify(path).problems}
+
+
+def rewrite(snapshot, name, data):
+    """As a careful forger does it: the file, its hash in the manifest, but not the signatures."""
+    manifest = json.loads((snapshot / "manifest.json").read_text())
+    (snapshot / name).write_bytes(data)
+    manifest["files"][name] = {"sha256": sha256(data), "size": len(data)}
+    (snapshot / "manifest.json").write_bytes(canonical_json(manifest))
+
+
+def test_a_manifest_with_recomputed_hashes_fails_by_its_signatures(snapshot):
+    rewrite(snapshot, "flow.json", b"{}\n")
+    problems = verify(snapshot).problems
+    assert [(p.file, p.kind) for p in problems] == [("manifest.json", "signature")] * 2
+
+
+def resign(snapshot, folder):
+    """A forger with keys of their own signs the rewritten manifest."""
+    manifest = json.loads((snapshot / "manifest.json").read_text())
+    signers = [
+        create_signer(folder, name=s["name"], role=s["role"], passphrase="x", meaning=s["meaning"])
+        for s in manifest["signers"]
+    ]
+    for entry, signer in zip(manifest["signers"], signers, strict=True):
+        entry["public_key"] = signer.public_key
+    data = canonical_json(manifest)
+    (snapshot / "manifest.json").write_bytes(data)
+    for entry, signer in zip(manifest["signers"], signers, strict=True):
+        (snapshot / entry["file"]).write_bytes(sign(data, signer))
+
+
+def test_a_snapshot_rewritten_and_signed_anew_fails_against_its_anchor(snapshot, folder):
+    digest = verify(snapshot).manifest_sha256
+    assert verify(snapshot, expected_manifest=digest).ok
+    rewrite(snapshot, "flow.json", b"{}\n")
+    resign(snapshot, folder)
+    assert verify(snapshot).ok
+    assert [p.kind for p in verify(snapshot, expected_manifest=digest).problems] == ["anchor"]
+
+
+def test_a_chain_rewritten_from_the_middle_is_found_though_everything_is_signed(snapshot, folder):
+    lines = (snapshot / "audit.jsonl").read_bytes().splitlines(keepends=True)
+    event = json.loads(lines[0])
+    event["actor"] = "somebody else"
+    data = json.dumps(event, sort_keys=True, separators=(",", ":")).encode() + b"\n" + b"".join(lines[1:])
+    rewrite(snapshot, "audit.jsonl", data)
+    resign(snapshot, folder)
+    assert {(p.file, p.kind) for p in verify(snapshot).problems} == {("audit.jsonl", "audit_chain")}
+
+
+@pytest.mark.parametrize("junk", [b"", b"{}", b"\xff\xfe", b"PAR1" * 9, b"[[[[" * 4000])
+@pytest.mark.parametrize("name", ["data.parquet", "audit.jsonl", "manifest.json"])
+def test_signed_junk_is_a_problem_not_a_crash(snapshot, folder, name, junk):
+    if name == "manifest.json":
+        (snapshot / name).write_bytes(junk)
+    else:
+        rewrite(snapshot, name, junk)
+        resign(snapshot, folder)
+    assert name in {p.file for p in verify(snapshot).problems}
+
+
+def test_another_cell_under_the_same_logical_hash_is_found(snapshot, folder):
+    """A forger who signs anew but leaves the logical hash that the paper cites."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from validate.lock.snapshot import parquet
+
+    table = pq.read_table(snapshot / "data.parquet")
+    ages = table.column("age").to_pylist()
+    ages[0] += 1
+    changed = table.set_column(table.schema.get_field_index("age"), "age", pa.array(ages, pa.int64()))
+    rewrite(snapshot, "data.parquet", parquet(changed))
+    resign(snapshot, folder)
+    assert [p.kind for p in verify(snapshot).problems] == ["logical_hash"]
+
+
+def test_a_replayed_signature_of_another_snapshot_is_found(snapshot, signers):
+    manifest = (snapshot / "manifest.json").read_bytes()
+    own = snapshot / "signatures" / "data-manager.json"
+    # Another's key, over this manifest; then a right name with another manifest's signature.
+    own.write_bytes(sign(manifest, signers[0]))
+    assert [(p.file, p.kind) for p in verify(snapshot).problems] == [("signatures/data-manager.json", "signer")]
+    own.write_bytes(sign(b"another manifest", signers[0]))
+    assert not verify(snapshot).ok
+
+
+def test_a_signature_in_another_role_is_found(snapshot, signers):
+    forged = Signer(signers[0].name, "principal investigator", "approve", signers[0].key)
+    (snapshot / "signatures" / "principal-investigator.json").write_bytes(
+        sign((snapshot / "manifest.json").read_bytes(), forged)
+    )
+    assert "signatures/principal-investigator.json" in {p.file for p in verify(snapshot).problems}
+
+
+def test_the_anchor_names_the_hashes_and_the_signers(snapshot):
+    text = anchor(snapshot)
+    report = verify(snapshot)
+    assert report.manifest_sha256 in text
+    assert report.logical_hash in text
+    assert "leaf-growth v1" in text
+    assert "Ann (data manager: lock)" in text
+    (snapshot / "flow.json").write_text("{}")
+    with pytest.raises(SnapshotBroken):
+        anchor(snapshot)
+
+
+def test_verify_loads_neither_the_checks_engine_nor_a_server():
+    code = (
+        "import sys, validate.lock.verify;"
+        "print([m for m in ('great_expectations', 'pandas', 'prefect', 'fastapi') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_importing_the_lock_does_not_load_great_expectations():
+    code = "import sys, validate.lock.snapshot, validate.lock.contents, validate.checks;print('great_expectations' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"

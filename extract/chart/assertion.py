@@ -1,0 +1,171 @@
+"""Whether a mention in a note is true of this patient now: its assertion, with the cue that says so.
+
+The idea is NegEx's: a cue (无, 否认, 父亲, 若, 消失, denies) has a scope in its own sentence, which ends at a mark
+or at a stop word; a pseudo cue (无明显诱因) has none.  Two things are Chinese: a list joined by 、 stays in
+scope (无头晕、胸闷和气促) while a comma ends it, unless the cue is strong (否认) and what follows is still a
+bare list; and the section speaks when no cue does (a bare mention under 既往史 is historical).
+
+Offsets are those of the original text.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from extract.chart.cues import LANGUAGES, Found, find
+from extract.chart.plain import plain
+from extract.chart.sections import Section, effect_of, split
+
+__all__ = ["Assertion", "Reading", "Status"]
+
+Status = Literal["present", "negated", "historical", "family", "hypothetical", "resolved"]
+
+_ORDER: Final[tuple[Status, ...]] = ("hypothetical", "negated", "family", "historical", "resolved")
+"""When several cues reach a mention, the first of these that is among them is said."""
+
+_SENTENCE_END: Final = re.compile(r"[。;!?]|\.(?=\s|$)|\n")
+_ABBREVIATION: Final = re.compile(r"(?:\b(?:dr|mr|mrs|ms|vs|st|jr|pt|no|e\.g|i\.e|approx|hx)|\b[a-z])$")
+_WRAPPED: Final = re.compile(r"[a-z,]\n[ \t]*[a-z]")
+_ASSERTS: Final = re.compile(r"[\d有为示余年月周天日诉予行查出因加疼][\d月年周天余]?")
+_CJK: Final = re.compile(r"[\u4e00-\u9fff]")
+_LATIN: Final = re.compile(r"[a-z]{2}|\(-\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What a mention means, the cue that says so (``""`` when the section or nothing says it) and where."""
+
+    status: Status
+    cue: str = ""
+    cue_start: int = -1
+    cue_end: int = -1
+    section: str = ""
+
+
+@dataclass
+class Reading:
+    """One text prepared for questions about its mentions: sections, sentences, cues found on demand.
+
+    ``kind`` is the document's kind; when it is itself a section's name (既往史 kept as a document of its
+    own) it has that section's effect.
+    """
+
+    text: str
+    kind: str = ""
+    known_sections: frozenset[str] = frozenset()
+    flat: str = field(init=False)
+    sections: list[Section] = field(init=False)
+    _section_starts: list[int] = field(init=False)
+    _sentence_starts: list[int] = field(init=False)
+    _cues: dict[int, list[Found]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.flat = plain(self.text)
+        self.sections = split(self.text, self.known_sections)
+        self._section_starts = [s.start for s in self.sections]
+        starts = {0, *(s.start for s in self.sections), *(s.body for s in self.sections)}
+        starts.update(m.end() for m in _SENTENCE_END.finditer(self.flat) if not self._continues(m))
+        self._sentence_starts = sorted(starts)
+
+    def _continues(self, mark: re.Match[str]) -> bool:
+        if mark[0] == ".":
+            return _ABBREVIATION.search(self.flat, max(0, mark.start() - 6), mark.start()) is not None
+        if mark[0] == "\n" and mark.start() > 0:
+            return _WRAPPED.match(self.flat, mark.start() - 1) is not None
+        return False
+
+    def section_at(self, offset: int) -> Section:
+        """The section in which the character at ``offset`` stands."""
+        return self.sections[bisect_right(self._section_starts, offset) - 1]
+
+    def sentence_at(self, offset: int) -> tuple[int, int]:
+        """Start and end of the sentence around ``offset``; the end includes its closing mark."""
+        index = bisect_right(self._sentence_starts, offset)
+        end = self._sentence_starts[index] if index < len(self._sentence_starts) else len(self.text)
+        return self._sentence_starts[index - 1], end
+
+    def assess(self, start: int, end: int) -> Assertion:
+        """The assertion of the mention ``text[start:end]``."""
+        section = self.section_at(start)
+        reached: dict[str, Found] = {}
+        cues = self._cues_at(start)
+        for found in cues:
+            cue = found.cue
+            if cue.kind in {"pseudo", "stop", "self"} or (found.start < end and found.end > start):
+                continue
+            if section.effect == "current" and "aside" in cue.flags:
+                continue
+            if self._reaches(found, start, end, cues):
+                best = reached.get(cue.kind)
+                if best is None or _gap(found, start, end) < _gap(best, start, end):
+                    reached[cue.kind] = found
+        effect = section.effect or effect_of(self.kind)
+        for status in _ORDER:
+            if status in reached:
+                hit = reached[status]
+                return Assertion(
+                    status, self.text[hit.start : hit.end], hit.start, hit.end, section.name or self.kind
+                )
+            if status == "family" and effect == "family":
+                return Assertion("family", section=section.name or self.kind)
+        default: Status = "present" if effect in {"", "current", "family"} else effect  # type: ignore[assignment]
+        return Assertion(default, section=section.name or self.kind)
+
+    def _cues_at(self, offset: int) -> list[Found]:
+        start, end = self.sentence_at(offset)
+        if start not in self._cues:
+            sentence = self.flat[start:end]
+            found: list[Found] = []
+            for language in LANGUAGES:
+                if (_CJK if language == "zh" else _LATIN).search(sentence):
+                    found += [Found(f.cue, f.start + start, f.end + start) for f in find(sentence, language)]
+            self._cues[start] = found
+        return self._cues[start]
+
+    def _reaches(self, found: Found, start: int, end: int, cues: list[Found]) -> bool:
+        cue = found.cue
+        if found.end <= start:
+            if not cue.forward:
+                return False
+            low, high = found.end, start
+        elif found.start >= end:
+            if not cue.backward:
+                return False
+            low, high = end, found.start
+        else:
+            return False
+        if cue.reach and high - low > cue.reach:
+            return False
+        if any(_stops(other, found) for other in cues if other.start >= low and other.end <= high):
+            return False
+        between = self.flat[low:high]
+        if cue.language == "en":
+            return not (cue.backward and not cue.forward and "," in between and cue.kind != "family")
+        if cue.text == "?":
+            return "," not in between and "、" not in between
+        if "," not in between:
+            return True
+        return "strong" in cue.flags and found.end <= start and self._bare_list(low, end)
+
+    def _bare_list(self, low: int, end: int) -> bool:
+        # 否认肝炎、结核，高血压，冠心病: after the first comma only names follow, up to the next mark.
+        close = re.compile(r"[,。;.\n]|$").search(self.flat, end)
+        tail = self.flat[low : close.start() if close else end]
+        return not _ASSERTS.search(tail.partition(",")[2])
+
+
+def _stops(other: Found, cue: Found) -> bool:
+    if other.cue.kind == "self":
+        return cue.cue.kind == "family"
+    if other.cue.kind != "stop" or other.cue.language != cue.cue.language:
+        return False
+    if "weak" in other.cue.flags:
+        return cue.cue.kind == "negated" and "strong" not in cue.cue.flags and other.start > cue.end
+    return True
+
+
+def _gap(found: Found, start: int, end: int) -> int:
+    return start - found.end if found.end <= start else found.start - end

@@ -1,0 +1,112 @@
+"""The cue lexicons of assertion: ``cues_zh.tsv`` and ``cues_en.tsv``, one compiled matcher for each.
+
+Matching is leftmost-longest without overlap, so a pseudo cue (无明显诱因) swallows the cue inside it (无明显).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final, Literal, cast
+
+from extract.chart.plain import plain
+
+__all__ = ["LANGUAGES", "Cue", "Found", "find"]
+
+Kind = Literal["negated", "historical", "family", "hypothetical", "resolved", "pseudo", "stop", "self"]
+Direction = Literal["forward", "backward", "both", ""]
+Language = Literal["zh", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
+
+_KINDS: Final = {"negated", "historical", "family", "hypothetical", "resolved", "pseudo", "stop", "self"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One line of a lexicon.
+
+    ``reach`` is a number of characters, 0 for the whole scope.  ``flags``: ``strong`` passes commas in a
+    bare list; ``weak`` (a stop) ends only a negation that is not strong; ``aside`` is no cue under a
+    section about the present illness (``病史3年`` there is the course).
+    """
+
+    text: str
+    kind: Kind
+    direction: Direction
+    reach: int
+    flags: frozenset[str]
+    language: Language
+
+    @property
+    def forward(self) -> bool:
+        """Whether it speaks of what stands behind it."""
+        return self.direction in {"forward", "both"}
+
+    @property
+    def backward(self) -> bool:
+        """Whether it speaks of what stands before it."""
+        return self.direction in {"backward", "both"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A cue at offsets of the text that was searched."""
+
+    cue: Cue
+    start: int
+    end: int
+
+
+@cache
+def _lexicon(language: Language) -> dict[str, Cue]:
+    cues: dict[str, Cue] = {}
+    path = files(__package__) / f"cues_{language}.tsv"
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        text, kind, direction, reach = [*line.split("\t"), "", "", ""][:4]
+        if kind not in _KINDS:
+            raise ValueError(f"cues_{language}.tsv: unknown class {kind!r}")
+        key = plain(text)
+        cues[key] = Cue(
+            text=key.removesuffix("$"),
+            kind=cast(Kind, kind),
+            direction=cast(Direction, direction),
+            reach=next((int(word) for word in reach.split() if word.isdigit()), 0),
+            flags=frozenset(word for word in reach.split() if not word.isdigit()),
+            language=language,
+        )
+    return cues
+
+
+def _pattern(key: str) -> str:
+    body = key.removesuffix("$")
+    if body.isascii():
+        words = r"\s+".join(map(re.escape, body.split()))
+        head = r"\b" if body[0].isalnum() else ""
+        tail = r"\b" if body[-1].isalnum() else ""
+        words = head + words + tail
+    else:
+        words = re.escape(body)
+    return words + (r"(?=[,，。;、.!?)\s]|$)" if key.endswith("$") else "")
+
+
+@cache
+def _compiled(language: Language) -> tuple[tuple[Cue, ...], re.Pattern[str]]:
+    cues = _lexicon(language)
+    ordered = sorted(cues, key=lambda key: (-len(key.removesuffix("$")), -len(key), key))
+    # One character class tried first: most positions of a text begin no cue.
+    gate = "".join(re.escape(c) for c in sorted({key[0] for key in ordered}))
+    pattern = re.compile(f"(?=[{gate}])(?:{'|'.join(f'({_pattern(key)})' for key in ordered)})")
+    return tuple(cues[key] for key in ordered), pattern
+
+
+def find(text: str, language: Language) -> Iterator[Found]:
+    """The cues of one language in plain ``text``, from left to right, the longest at each place."""
+    cues, pattern = _compiled(language)
+    for match in pattern.finditer(text):
+        if match.lastindex is not None:
+            yield Found(cues[match.lastindex - 1], match.start(), match.end())

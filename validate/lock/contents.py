@@ -19,7 +19,7 @@ from validate.lock.assemble import Draft
 from validate.lock.audit import audit_lines
 from validate.lock.canonical import canonical_json
 from validate.lock.codebook import codebook_csv, codebook_json
-from validate.lock.snapshot import Contents, parquet
+from validate.lock.publish import Contents, parquet
 
 __all__ = ["Reviewed", "build_contents"]
 

@@ -1,268 +1,258 @@
-"""Writing a snapshot: whole or not at all, whenever the process dies.
+"""Locking a study: where it stands, what is missing, and, when nothing is, the snapshot.
 
-Everything is written into ``.building-...`` beside the snapshots and brought to the disk; then, inside the
-study database's one writer's transaction, the folder gets its name and the lock is recorded, so that
-nobody can have written between what was read and what was locked.  A process that dies after the rename
-leaves a whole snapshot that was never in force: the next lock sets it aside (``unrecorded/``), and deletes
-nothing that was signed.
+``readiness`` reads and computes everything and changes nothing that counts; ``lock`` refuses with the list
+of what is open, or publishes; ``unlock`` opens the study for the next version and leaves every earlier one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import re
-import secrets
-import shutil
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Final
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from sqlalchemy import select
 
-from extract.errors import Busy, CohortlockError, NotReady, Refused, SnapshotBroken, StorageFault
-from extract.study.audit import Head
+from extract.chart.funnel import funnel as funnel_of
+from extract.chart.screening import Screening
+from extract.errors import Refused
+from extract.his.compile import Statement, candidates_sql, chart_sql
+from extract.his.landing import Landing
+from extract.his.sites import Site, load_site
+from extract.study.audit import Head, verify_chain
 from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from extract.study.protocol import Protocol
-from extract.study.tables import study_event
-from validate.lock.canonical import canonical_json, hash_of_tables, sha256
-from validate.lock.files import held, storage_faults, sync_folder, write_new
-from validate.lock.keys import Signer
-from validate.lock.manifest import FORMAT, MANIFEST, SIGNATURES, sign, signature_file
-from validate.lock.verify import TABLES, verify
+from extract.study.tables import decision, query
+from validate import checks
+from validate.assemble import assemble, collect_facts
+from validate.checks.results import CheckReport
+from validate.checks.waivers import standing_waivers
+from validate.lock.assemble import Draft
+from validate.lock.contents import Reviewed, build_contents
+from validate.lock.keys import Signer, available
+from validate.lock.preconditions import Precondition, Surroundings, preconditions, refusal
+from validate.lock.publish import publish
+from validate.reconcile import Reconciliation, reconcile
+from validate.review.accounts import active, require
+from validate.review.cases import cases
+from validate.review.rules import Account, Action, Role
 
-__all__ = ["Contents", "parquet", "publish", "recorded"]
-
-_NAME: Final = re.compile(r"v([1-9]\d*)")
-_BUILDING: Final = ".building-"
-_ROOMS: Final = ("extract", "validate", "analysis", "flows", "sql")
+__all__ = ["Readiness", "lock", "readiness", "unlock"]
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What goes into a snapshot: the files but for manifest and signatures, and what the manifest says of them.
+class Readiness:
+    """Where a study stands on its way to the lock, all of it read at one audit event."""
 
-    ``head`` is the audit event up to which the study was read; publishing refuses if there is a newer one.
-    """
-
-    files: Mapping[str, bytes]
-    tables: Mapping[str, pa.Table]
+    protocol: Protocol
+    draft: Draft
+    report: CheckReport
+    conditions: tuple[Precondition, ...]
+    reconciliation: Reconciliation
+    funnel: Mapping[str, Any]
     head: Head
 
+    @property
+    def ok(self) -> bool:
+        """Whether the study can be locked."""
+        return all(condition.ok for condition in self.conditions)
 
-def parquet(table: pa.Table) -> bytes:
-    """The table as Parquet, without pandas' or our machine's metadata."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd", version="2.6")
-    return bytes(sink.getvalue().to_pybytes())
-
-
-@cache
-def code_version() -> dict[str, str]:
-    """The version of cohortlock, and SHA-256 over its own source files: what a version number cannot say."""
-    digest = hashlib.sha256()
-    for room in _ROOMS:
-        root = Path(str(package_files(room)))
-        for path in sorted(root.rglob("*")):
-            if path.suffix in {".py", ".sql", ".toml", ".tsv"} and path.is_file():
-                digest.update(f"{room}/{path.relative_to(root).as_posix()}\n".encode())
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return {
-        "name": "cohortlock",
-        "version": importlib.metadata.version("cohortlock"),
-        "source_sha256": digest.hexdigest(),
-    }
+    def to_json(self) -> dict[str, Any]:
+        """The preconditions as they are listed."""
+        return {"ok": self.ok, "preconditions": [condition.to_json() for condition in self.conditions]}
 
 
-def publish(
+def readiness(
     folder: StudyFolder,
-    database: StudyDatabase,
-    contents: Contents,
-    signers: Sequence[Signer],
     *,
-    actor: str,
-) -> Path:
-    """Writes, signs and records version N+1; the path of the snapshot.
+    signers: Sequence[Signer] | None = None,
+    database: StudyDatabase | None = None,
+) -> Readiness:
+    """Assembles and checks the study as it stands; ``report`` of the result is what ``check`` shows.
 
-    Raises NotReady when a signature that the protocol asks for is not among ``signers``, Refused when
-    the study is locked, Busy when another process locks it or wrote to it meanwhile, StorageFault when
-    the disk refuses; nothing is then half-written.
+    Without ``signers`` a role counts as able to sign when its key is in the study folder. Loads Great
+    Expectations. Raises NotFound before the first screening.
     """
-    protocol = database.protocol
-    missing = [role for role in protocol.lock.signatures if role not in {s.role for s in signers}]
-    if missing or not signers:
-        raise NotReady(
-            f"nobody signs as {', '.join(missing) or 'anything'}",
-            "Give a key for each role of [lock] signatures.",
-        )
-    with held(folder.snapshots / ".lock", "the lock of this study"):
-        if (version := database.locked()) is not None:
-            raise Refused(
-                f"the study is locked at version {version}",
-                "`cohortlock unlock --reason` opens it for the next version.",
-            )
-        _clear(folder)
-        known = recorded(database)
-        _set_aside(folder, known)
-        version = max(known, default=0) + 1
-        building = folder.snapshots / f"{_BUILDING}v{version}-{secrets.token_hex(4)}"
-        try:
-            manifest = _manifest(protocol, version, contents, signers, known)
-            with storage_faults(str(folder.snapshots)):
-                _write(building, contents.files, manifest, signers)
-            report = verify(building)
-            if not report.ok:
-                raise StorageFault(
-                    f"{report.problems[0].message} right after it was written",
-                    "The disk does not keep what it is given; use another.",
-                )
-            return _record(folder, database, contents.head, building, version, sha256(manifest), actor)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+    with _opened(folder, database) as db:
+        return _readiness(folder, db, signers)
 
 
-def _clear(folder: StudyFolder) -> None:
-    """Removes what a killed lock left half-built; we hold the lock, so nobody is building."""
-    for path in folder.snapshots.glob(f"{_BUILDING}*"):
-        shutil.rmtree(path, ignore_errors=True)
+def _readiness(folder: StudyFolder, db: StudyDatabase, signers: Sequence[Signer] | None) -> Readiness:
+    protocol = db.protocol
+    head = db.head()
+    screening = Screening.load(folder)
+    reconciliation = reconcile(db, protocol)
+    landing = Landing(folder.landing)
+    try:
+        funnel = funnel_of(protocol, screening, landing, reconciliation.final_verdicts).to_json()
+    finally:
+        landing.close()
+    draft = assemble(folder, protocol, screening, reconciliation)
+    facts = collect_facts(screening, reconciliation, funnel)
+    report = checks.run(protocol, draft, facts, standing_waivers(db))
+    roles = protocol.lock.signatures
+    keys = available(folder, roles) if signers is None else {s.role: True for s in signers}
+    conditions = preconditions(
+        protocol, reconciliation, draft, report, funnel, _surroundings(db, screening, reconciliation, keys)
+    )
+    return Readiness(protocol, draft, report, conditions, reconciliation, funnel, head)
 
 
-def recorded(database: StudyDatabase) -> dict[int, str]:
-    """Version -> SHA-256 of its manifest, of every lock that the study database knows."""
-    query = select(study_event.c.version, study_event.c.reason).where(study_event.c.kind == "lock")
-    with database.reading() as connection:
-        rows = connection.execute(query.order_by(study_event.c.id)).all()
-    return {int(row.version): str(row.reason).removeprefix("manifest ") for row in rows}
-
-
-def _set_aside(folder: StudyFolder, known: Mapping[int, str]) -> None:
-    for path in folder.snapshots.iterdir():
-        match = _NAME.fullmatch(path.name)
-        if match and int(match[1]) not in known:
-            aside = folder.snapshots / "unrecorded"
-            with storage_faults(str(aside)):
-                aside.mkdir(exist_ok=True)
-                path.rename(aside / f"{path.name}-{secrets.token_hex(4)}")
-
-
-def _manifest(
-    protocol: Protocol,
-    version: int,
-    contents: Contents,
+def lock(
+    folder: StudyFolder,
+    *,
     signers: Sequence[Signer],
-    known: Mapping[int, str],
-) -> bytes:
-    previous = max(known, default=None)
-    return canonical_json(
-        {
-            "format": FORMAT,
-            "study": protocol.study.id,
-            "title": {"zh": protocol.study.title.zh, "en": protocol.study.title.en},
-            "simulated": protocol.study.simulated,
-            "version": version,
-            "previous": None
-            if previous is None
-            else {"version": previous, "manifest_sha256": known[previous]},
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "protocol_hash": protocol.hash,
-            "code": code_version(),
-            "logical_hash": hash_of_tables(contents.tables),
-            "tables": {
-                name: {"file": TABLES[name], "rows": table.num_rows, "columns": table.num_columns}
-                for name, table in contents.tables.items()
+    actor: Account | None = None,
+    database: StudyDatabase | None = None,
+) -> Path:
+    """Locks the study: the folder of the new snapshot.
+
+    ``actor`` is a data manager's account; without it, the study's only one, or the one who signs.
+    Raises NotReady or ChecksFailed with every condition that is not met, Refused for who may not lock or
+    a study that is locked, Busy, StorageFault; nothing is half-written then.
+    """
+    with _opened(folder, database) as db:
+        who = _data_manager(db, actor, {signer.name for signer in signers})
+        ready = _readiness(folder, db, signers)
+        if (fault := refusal(ready.conditions)) is not None:
+            raise fault
+        contents = build_contents(
+            ready.protocol,
+            ready.draft,
+            study_toml=folder.protocol_file.read_bytes(),
+            report=ready.report,
+            reviewed=list(_reviewed(ready.reconciliation)),
+            agreement={
+                "review": ready.reconciliation.agreement.to_json(),
+                "entry": ready.reconciliation.comparison.to_json(),
             },
-            "audit": {"events": contents.head.seq, "head": contents.head.hash},
-            "files": {
-                name: {"sha256": sha256(data), "size": len(data)} for name, data in contents.files.items()
-            },
-            "signers": [
-                {
-                    "file": signature_file(signer.role),
-                    "name": signer.name,
-                    "role": signer.role,
-                    "meaning": signer.meaning,
-                    "public_key": signer.public_key,
-                }
-                for signer in signers
-            ],
+            flow=ready.funnel,
+            sql=sql_files(load_site(folder), ready.protocol),
+            audit=[event for event in db.audit() if int(event["seq"]) <= ready.head.seq],
+            head=ready.head,
+        )
+        return publish(folder, db, contents, signers, actor=who.id)
+
+
+def unlock(
+    folder: StudyFolder,
+    reason: str,
+    *,
+    actor: Account | None = None,
+    database: StudyDatabase | None = None,
+) -> int:
+    """Opens a locked study for its next version; the version that stays. Raises Refused."""
+    with _opened(folder, database) as db:
+        who = _data_manager(db, actor, set())
+        version = db.locked()
+        db.unlock(who.id, reason=reason)
+        assert version is not None  # noqa: S101 - unlock refuses a study that is not locked
+        return version
+
+
+@contextmanager
+def _opened(folder: StudyFolder, database: StudyDatabase | None) -> Iterator[StudyDatabase]:
+    """``database``, or the one in the study folder, opened and closed here."""
+    if database is not None:
+        yield database
+        return
+    with StudyDatabase.open(folder, folder.protocol()) as opened:
+        yield opened
+
+
+def _data_manager(db: StudyDatabase, actor: Account | None, names: set[str]) -> Account:
+    """The account that locks or unlocks. Raises Refused when none may."""
+    with db.reading() as connection:
+        if actor is not None:
+            return require(connection, actor, Action.LOCK)
+        managers = [a for a in active(connection).values() if a.role is Role.DATA_MANAGER]
+    signing = [account for account in managers if account.name in names] or managers
+    if len(signing) != 1:
+        raise Refused(
+            f"{len(signing) or 'no'} accounts of data managers could lock this study",
+            "`cohortlock user STUDY` lists the accounts and makes one; name the one that locks.",
+        )
+    return signing[0]
+
+
+def _surroundings(
+    db: StudyDatabase, screening: Screening, reconciliation: Reconciliation, keys: Mapping[str, bool]
+) -> Surroundings:
+    owed = {(one.patient_id, one.item) for one in reconciliation.open if one.what == "opinion"}
+    with db.reading() as connection:
+        given = {
+            (row.patient_id, row.criterion)
+            for row in connection.execute(select(decision.c.patient_id, decision.c.criterion).distinct())
         }
+        raised = {row.id: row for row in connection.execute(select(query).order_by(query.c.id))}
+        problems = len(verify_chain(connection))
+        queued = {p: c.candidate for p, c in cases(connection).items() if c.candidate.present}
+    closed = {row.query_id for row in raised.values() if row.kind == "close"}
+    # An opinion that is owed although the criterion has one may also be the second reviewer's first.
+    return Surroundings(
+        unqueued=_unqueued(screening, {p: held.evidence_hash for p, held in queued.items()}),
+        open_queries=sum(row.kind == "open" and id_ not in closed for id_, row in raised.items()),
+        reopened=_stale(reconciliation, owed & given),
+        chain_problems=problems,
+        locked_at=db.locked(),
+        keys=keys,
     )
 
 
-def _write(building: Path, contents: Mapping[str, bytes], manifest: bytes, signers: Sequence[Signer]) -> None:
-    """Every file, then every folder, on the disk; files are read-only from the start."""
-    whole = {
-        **contents,
-        MANIFEST: manifest,
-        **{signature_file(signer.role): sign(manifest, signer) for signer in signers},
+def _unqueued(screening: Screening, queued: Mapping[str, str]) -> int:
+    """Candidates whose evidence is not the one that the reviewers have before them."""
+    screened = {
+        row["patient_id"]
+        for row in screening.candidates.select(["patient_id", "state"]).to_pylist()
+        if row["state"] == "screened_in"
     }
-    folders = {building, building / SIGNATURES, *((building / name).parent for name in whole)}
-    for path in sorted(folders):
-        path.mkdir(parents=True, exist_ok=True)
-    for name, data in whole.items():
-        write_new(building / name, data, 0o444)
-    for path in sorted(folders, reverse=True):
-        sync_folder(path)
+    changed = sum(screening.evidence_hash(patient) != queued.get(patient) for patient in screened)
+    return changed + len(queued.keys() - screened)
 
 
-def _record(
-    folder: StudyFolder,
-    database: StudyDatabase,
-    head: Head,
-    building: Path,
-    version: int,
-    digest: str,
-    actor: str,
-) -> Path:
-    """The rename and the database's lock, in one transaction of the only writer."""
-    final = folder.snapshots / f"v{version}"
-    row = {
-        "kind": "lock",
-        "study": database.protocol.study.id,
-        "protocol_hash": database.protocol.hash,
-        "version": version,
-        "reason": f"manifest {digest}",
-    }
-    try:
-        with database.writing(actor) as writer:
-            _unchanged(writer.head, head)
-            with storage_faults(str(folder.snapshots)):
-                building.rename(final)
-                sync_folder(folder.snapshots)
-            writer.append(study_event, "study.lock", [row], subjects=["study/"])
-    except BaseException:
-        if final.exists() and not _may_be_recorded(database, version):
-            final.rename(building)
-        raise
-    return final
+def _stale(reconciliation: Reconciliation, owed: set[tuple[str, str]]) -> int:
+    """Criteria on which somebody spoke, and on which now neither opinion stands."""
+    return sum(
+        (row["patient_id"], row["criterion"]) in owed and row["first"] is None and row["second"] is None
+        for row in reconciliation.verdicts.to_pylist()
+    )
 
 
-def _unchanged(found: Head, read: Head) -> None:
-    if found != read:
-        raise Busy("somebody wrote to the study while it was being locked", "Lock it again.")
-
-
-def _may_be_recorded(database: StudyDatabase, version: int) -> bool:
-    """A commit can fail after it was done (a lost connection): only a clear no takes the snapshot back."""
-    try:
-        return version in recorded(database)
-    except CohortlockError:
-        return True
-
-
-def expect_recorded(database: StudyDatabase, version: int) -> str:
-    """The manifest's SHA-256 of ``version`` as the database recorded it. Raises SnapshotBroken."""
-    known = recorded(database)
-    if version not in known:
-        raise SnapshotBroken(
-            f"v{version}: the study database knows of no such lock",
-            "It may be of another study, or unrecorded.",
+def _reviewed(reconciliation: Reconciliation) -> Iterator[Reviewed]:
+    for row in reconciliation.verdicts.to_pylist():
+        yield Reviewed(
+            row["patient_id"],
+            row["criterion"],
+            row["first"],
+            row["second"],
+            row["arbitrated"],
+            row["final"],
         )
-    return known[version]
+
+
+def sql_files(site: Site, protocol: Protocol) -> dict[str, str]:
+    """The SQL of the pull by file name, each text once, and ``statements.json`` with the binds of each run."""
+    texts: dict[str, str] = {}
+    runs: list[dict[str, Any]] = []
+    for statement in (*candidates_sql(site, protocol), *chart_sql(site, protocol)):
+        file = _file(statement, texts)
+        texts[file] = statement.sql.rstrip("\n") + "\n"
+        binds = {name: str(value) for name, value in statement.params.items()}
+        runs.append({"name": statement.name, "file": file, "binds": binds})
+    about = {"pack": site.pack.name, "pack_version": str(site.pack.version), "statements": runs}
+    texts["statements.json"] = json.dumps(about, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    return texts
+
+
+def _file(statement: Statement, texts: Mapping[str, str]) -> str:
+    """``chart lab`` -> chart_lab.sql; the windows of one query share ``candidates.sql``."""
+    stem = statement.name if statement.name.startswith("chart") else statement.name.split()[0]
+    stem = stem.replace(" ", "_")
+    name, number = f"{stem}.sql", 1
+    while name in texts and texts[name].rstrip("\n") != statement.sql.rstrip("\n"):
+        number += 1
+        name = f"{stem}_{number}.sql"
+    return name

@@ -16,7 +16,7 @@ from validate.lock.assemble import Cell, assemble_cells
 from validate.lock.contents import Reviewed, build_contents
 from validate.lock.keys import PseudonymKey, create_signer
 from validate.lock.pseudonyms import Pseudonyms
-from validate.lock.snapshot import publish
+from validate.lock.publish import publish
 
 CANARY = "CANARY-7f3a9"
 

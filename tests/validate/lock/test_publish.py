@@ -14,7 +14,7 @@ from extract.study.database import StudyDatabase
 from validate.lock import files as lock_files
 from validate.lock.files import held
 from validate.lock.keys import PseudonymKey, available, create_signer, load_signer
-from validate.lock.snapshot import publish, recorded
+from validate.lock.publish import publish, recorded
 from validate.lock.verify import verify
 
 
@@ -75,7 +75,7 @@ def test_a_full_disk_leaves_nothing_behind(folder, database, draft, contents_of,
         return lock_files.write_new(path, data, mode)
 
     contents = contents_of(database, draft)
-    monkeypatch.setattr("validate.lock.snapshot.write_new", full)
+    monkeypatch.setattr("validate.lock.publish.write_new", full)
     with pytest.raises(StorageFault, match="No space left"):
         publish(folder, database, contents, signers, actor="ann")
     assert {p.name for p in folder.snapshots.iterdir()} == {".lock"}

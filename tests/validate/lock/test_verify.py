@@ -159,7 +159,7 @@ def test_another_cell_under_the_same_logical_hash_is_found(snapshot, folder):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from validate.lock.snapshot import parquet
+    from validate.lock.publish import parquet
 
     table = pq.read_table(snapshot / "data.parquet")
     ages = table.column("age").to_pylist()
@@ -210,6 +210,6 @@ def test_verify_loads_neither_the_checks_engine_nor_a_server():
 
 
 def test_importing_the_lock_does_not_load_great_expectations():
-    code = "import sys, validate.lock.snapshot, validate.lock.contents, validate.checks;print('great_expectations' in sys.modules)"
+    code = "import sys, validate.lock.publish, validate.lock.contents, validate.checks;print('great_expectations' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"

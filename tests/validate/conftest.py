@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, text
 
 from extract.study import protocol as protocols
 from extract.study.database import StudyDatabase
@@ -214,21 +214,33 @@ def screening(small: protocols.Protocol) -> Callable[..., Screening]:
     return make
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An address at which an empty study database may be made; the PostgreSQL one is dropped afterwards."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'study.db'}"
-        return
-    server = make_url(request.getfixturevalue("postgres_url"))
+@pytest.fixture(scope="session")
+def postgres_database(postgres_url: str) -> Iterator[URL]:
+    """A database of our own on the server: making one per test would cost seconds each."""
+    server = make_url(postgres_url)
     name = f"review_{uuid.uuid4().hex}"
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    yield server.set(database=name).render_as_string(hide_password=False)
+    yield server.set(database=name)
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An address at which an empty study database may be made: a file, or a schema of its own."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'study.db'}"
+    server: URL = request.getfixturevalue("postgres_database")
+    schema = f"s{uuid.uuid4().hex}"
+    admin = create_engine(server)
+    with admin.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    admin.dispose()
+    mine = server.update_query_dict({"options": f"-csearch_path={schema}"})
+    return mine.render_as_string(hide_password=False)
 
 
 @pytest.fixture

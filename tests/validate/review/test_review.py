@@ -412,6 +412,7 @@ class Review(RuleBasedStateMachine):
         self.count = 0
 
     def teardown(self):
+        """The chain verifies whatever happened."""
         with self.db.reading() as connection:
             assert verify_chain(connection, self.db.head()) == []
         self.db.close()
@@ -422,10 +423,12 @@ class Review(RuleBasedStateMachine):
     verdicts = st.sampled_from(list(Verdict))
 
     def key(self, patient, criterion):
+        """A criterion on its present evidence."""
         return patient, criterion, self.notes.get((patient, criterion), "")
 
     @rule(patient=patients, criterion=criteria, verdict=verdicts, who=st.booleans())
     def opine(self, patient, criterion, verdict, who):
+        """A reviewer says something, perhaps too late."""
         actor, other = (self.people.first, "rev2") if who else (self.people.second, "rev1")
         self.count += 1
         key = self.key(patient, criterion)
@@ -442,12 +445,14 @@ class Review(RuleBasedStateMachine):
     @precondition(lambda self: self.accepted)
     @rule(data=st.data())
     def repeat(self, data):
+        """A post arrives twice."""
         request = data.draw(st.sampled_from(sorted(self.accepted)))
         actor, patient, criterion, verdict, done = self.accepted[request]
         assert decide(self.db, actor, patient, criterion, verdict, request_id=request) == done
 
     @rule(patient=patients, criterion=criteria, verdict=verdicts)
     def settle(self, patient, criterion, verdict):
+        """An arbitrator rules, perhaps on nothing."""
         self.count += 1
         key = self.key(patient, criterion)
         said = [self.model.get(self.key(patient, c), {}) for c in ("I2", "E1", "E2")]
@@ -471,6 +476,7 @@ class Review(RuleBasedStateMachine):
 
     @rule(patient=patients, criterion=criteria, note=st.sampled_from(["", "new", "newer"]))
     def pull(self, patient, criterion, note):
+        """The evidence changes, or changes back."""
         before = self.model.get(self.key(patient, criterion), {})
         same = self.notes.get((patient, criterion), "") == note
         self.notes[patient, criterion] = note
@@ -480,6 +486,7 @@ class Review(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost_or_doubled(self):
+        """The database holds what the model holds."""
         with self.db.reading() as connection:
             assert len(opinions(connection)) == len(self.accepted)
             for patient, found in cases(connection).items():

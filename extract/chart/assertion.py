@@ -30,6 +30,7 @@ _SENTENCE_END: Final = re.compile(r"[。;!?]|\.(?=\s|$)|\n")
 _ABBREVIATION: Final = re.compile(r"(?:\b(?:dr|mr|mrs|ms|vs|st|jr|pt|no|e\.g|i\.e|approx|hx)|\b[a-z])$")
 _WRAPPED: Final = re.compile(r"[a-z,]\n[ \t]*[a-z]")
 _ASSERTS: Final = re.compile(r"[\d有为示余年月周天日诉予行查出因加疼][\d月年周天余]?")
+_MARK: Final = re.compile(r"[,。;.\n]|$")
 _CJK: Final = re.compile(r"[\u4e00-\u9fff]")
 _LATIN: Final = re.compile(r"[a-z]{2}|\(-\)")
 
@@ -104,6 +105,8 @@ class Reading:
                     reached[cue.kind] = found
         effect = section.effect or effect_of(self.kind)
         for status in _ORDER:
+            if status == "family" and effect == "hypothetical":
+                break
             if status in reached:
                 hit = reached[status]
                 return Assertion(
@@ -127,32 +130,23 @@ class Reading:
 
     def _reaches(self, found: Found, start: int, end: int, cues: list[Found]) -> bool:
         cue = found.cue
-        if found.end <= start:
-            if not cue.forward:
-                return False
-            low, high = found.end, start
-        elif found.start >= end:
-            if not cue.backward:
-                return False
-            low, high = end, found.start
-        else:
-            return False
-        if cue.reach and high - low > cue.reach:
+        low, high = (found.end, start) if found.end <= start else (end, found.start)
+        ahead = found.end <= start
+        if not (cue.forward if ahead else cue.backward) or (cue.reach and high - low > cue.reach):
             return False
         if any(_stops(other, found) for other in cues if other.start >= low and other.end <= high):
             return False
-        between = self.flat[low:high]
+        commas = "," in self.flat[low:high]
         if cue.language == "en":
-            return not (cue.backward and not cue.forward and "," in between and cue.kind != "family")
+            # English lists are joined by commas; a trailing "is negative" still speaks of its own clause.
+            return ahead or cue.forward or not commas or cue.kind == "family"
         if cue.text == "?":
-            return "," not in between and "、" not in between
-        if "," not in between:
-            return True
-        return "strong" in cue.flags and found.end <= start and self._bare_list(low, end)
+            return not commas and "、" not in self.flat[low:high]
+        return not commas or ("strong" in cue.flags and ahead and self._bare_list(low, end))
 
     def _bare_list(self, low: int, end: int) -> bool:
         # 否认肝炎、结核，高血压，冠心病: after the first comma only names follow, up to the next mark.
-        close = re.compile(r"[,。;.\n]|$").search(self.flat, end)
+        close = _MARK.search(self.flat, end)
         tail = self.flat[low : close.start() if close else end]
         return not _ASSERTS.search(tail.partition(",")[2])
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["code_in"]
+__all__ = ["code_in", "split_codes"]
 
 _RANGE: Final = re.compile(r"\s*([A-Za-z]?\d[\w.]*)\s*[-~]\s*([A-Za-z]?\d[\w.]*)\s*")
+_SEVERAL: Final = re.compile(r"[;；,，、|\s]+")
 _CLASSIFICATION: Final = re.compile(r"[A-Z]?\d[0-9A-Z]{1,9}")
 _LONGEST_CLASSIFICATION: Final = 6
 """A plain number longer than any ICD category is a concept id, and means only itself."""
@@ -21,8 +22,13 @@ def _plain(code: str) -> str:
     return re.sub(r"[.\s]", "", code).upper().rstrip("+*")
 
 
+def split_codes(code: str | None) -> list[str]:
+    """The codes of a column that holds several (``M47.8;A23.9``)."""
+    return [part for part in _SEVERAL.split(code or "") if part]
+
+
 def code_in(code: str | None, listed: str) -> bool:
-    """Whether ``code`` is the listed code, an extension of it, or inside the listed range."""
+    """Whether one code is the listed code, an extension of it, or inside the listed range."""
     if not code or not (mine := _plain(code)):
         return False
     if match := _RANGE.fullmatch(listed):

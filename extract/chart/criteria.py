@@ -11,19 +11,22 @@ variable       the value satisfies it              no value, or a limit or range
 lab            a result at the timepoint           only spoilt or blank results     no result
 imaging        now or study                        only in the past                 none
 diagnosis      now, stated as certain              past or study, or suspected      none
-text           now, asserted present               past or study; historical,       none, or only
-                                                   hypothetical or resolved         negated or family
+text           now, asserted present               past or study; historical,       none, or negated,
+                                                   hypothetical or resolved         family, textbook
 medication,    begun before the anchor, within     begun after the anchor           none
 procedure      ``before_days`` (any time without)
 missing        a value is missing                  never                            none is missing
 judge          never                               always                           never
 =============  ==================================  ===============================  =================
+
+*Textbook* is a mention under 鉴别诊断 or in instructions that no cue ties to the patient: it is shown, and
+proves nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -32,7 +35,7 @@ from typing import Final, Literal
 
 from extract.chart.assertion import Assertion, Reading
 from extract.chart.charts import Record
-from extract.chart.codes import code_in
+from extract.chart.codes import code_in, split_codes
 from extract.chart.evidence import Evidence, whole
 from extract.chart.known import Chart, Known
 from extract.chart.logic import Verdict, all_of, any_of, negate
@@ -204,17 +207,25 @@ def _diagnosis(chart: Chart, rule: Rule) -> Judged:
     certain: list[Evidence] = []
     doubtful: list[Evidence] = []
     for record in chart.records.get("diagnosis", ()):
-        listed = next((c for c in rule.diagnosis or () if code_in(record["code"], c)), None)
         zone = _zone(chart, record["at"], record["visit_id"])
-        if listed is None or zone == "after":
-            continue
-        about = Reading(record["name"] or "").assess(0, 0)
-        shown = whole(record, "diagnosis", "code", "criterion", term=listed, about=about)
-        recent = zone == "now" or _within_days(chart, record["at"], rule.before_days)
-        (certain if recent and about.status == "present" else doubtful).append(shown)
+        for listed, sure in _listed(record, rule.diagnosis or ()) if zone != "after" else ():
+            shown = whole(record, "diagnosis", "code", "criterion", term=listed)
+            recent = zone == "now" or _within_days(chart, record["at"], rule.before_days)
+            (certain if recent and sure else doubtful).append(shown)
     verdict: Verdict = "met" if certain else "unknown" if doubtful else "not_met"
     said = "coded" if certain else "coded at another time or in doubt" if doubtful else "no code"
     return Judged(verdict, tuple(certain + doubtful), f"diagnosis: {said}")
+
+
+def _listed(record: Record, wanted: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """The listed codes that a diagnosis has, and whether it is stated as certain (``肿瘤？`` is not)."""
+    codes = split_codes(record["code"])
+    names = re.split(r"[;；]", record["name"] or "")
+    for i, code in enumerate(codes):
+        if listed := [one for one in wanted if code_in(code, one)]:
+            name = names[i] if len(names) == len(codes) else record["name"] or ""
+            sure = Reading(name).assess(0, 1).status == "present"
+            yield from ((one, sure) for one in listed)
 
 
 def _within_days(chart: Chart, at: datetime | None, days: int | None) -> bool:
@@ -303,7 +314,7 @@ def _text(chart: Chart, rule: Rule) -> Judged:
             for match in pattern.finditer(plain(record[field])):
                 about = chart.reading(record, field).assess(*match.span())
                 shown = _span(record, table, field, match.span(), about)
-                if about.status in {"negated", "family"}:
+                if about.status in {"negated", "family"} or _textbook(about):
                     if zone == "now":
                         against.append(shown)
                 elif about.status == "present" and zone == "now":
@@ -316,11 +327,16 @@ def _text(chart: Chart, rule: Rule) -> Judged:
         if sure
         else "stated of another time or in doubt"
         if doubtful
-        else "only denied or of relatives"
+        else "only denied, of relatives or of textbooks"
         if against
         else "not mentioned"
     )
     return Judged(verdict, (*sure, *doubtful, *against), f"text: {said}")
+
+
+def _textbook(about: Assertion) -> bool:
+    # A differential diagnosis or an instruction that no cue ties to this patient.
+    return about.status == "hypothetical" and not about.cue
 
 
 def _span(record: Record, table: str, field: str, span: tuple[int, int], about: Assertion) -> Evidence:

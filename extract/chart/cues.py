@@ -6,9 +6,8 @@ Matching is leftmost-longest without overlap, so a pseudo cue (无明显诱因) 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final, Literal, cast
 
@@ -95,18 +94,29 @@ def _pattern(key: str) -> str:
 
 
 @cache
-def _compiled(language: Language) -> tuple[tuple[Cue, ...], re.Pattern[str]]:
+def _compiled(language: Language) -> tuple[re.Pattern[str], dict[str, list[tuple[re.Pattern[str], Cue]]]]:
+    """A pattern of first characters (most positions of a text begin no cue), and what to try at each."""
     cues = _lexicon(language)
-    ordered = sorted(cues, key=lambda key: (-len(key.removesuffix("$")), -len(key), key))
-    # One character class tried first: most positions of a text begin no cue.
-    gate = "".join(re.escape(c) for c in sorted({key[0] for key in ordered}))
-    pattern = re.compile(f"(?=[{gate}])(?:{'|'.join(f'({_pattern(key)})' for key in ordered)})")
-    return tuple(cues[key] for key in ordered), pattern
+    by_first: dict[str, list[tuple[re.Pattern[str], Cue]]] = {}
+    for key in sorted(cues, key=lambda key: (-len(key.removesuffix("$")), -len(key), key)):
+        by_first.setdefault(key[0], []).append((re.compile(_pattern(key)), cues[key]))
+    firsts = "".join(re.escape(c) for c in sorted(by_first))
+    word = r"(?<![a-z0-9_])" if language == "en" else ""
+    return re.compile(f"{word}[{firsts}]"), by_first
 
 
-def find(text: str, language: Language) -> Iterator[Found]:
+@lru_cache(maxsize=16384)
+def find(text: str, language: Language) -> tuple[Found, ...]:
     """The cues of one language in plain ``text``, from left to right, the longest at each place."""
-    cues, pattern = _compiled(language)
-    for match in pattern.finditer(text):
-        if match.lastindex is not None:
-            yield Found(cues[match.lastindex - 1], match.start(), match.end())
+    gate, by_first = _compiled(language)
+    found: list[Found] = []
+    free = 0
+    for start in gate.finditer(text):
+        if start.start() < free:
+            continue
+        for pattern, cue in by_first[start[0]]:
+            if match := pattern.match(text, start.start()):
+                found.append(Found(cue, match.start(), match.end()))
+                free = match.end()
+                break
+    return tuple(found)

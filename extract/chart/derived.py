@@ -86,20 +86,19 @@ def evaluate(
 def _value(
     node: ast.expr, variable: Callable[[str], Decimal | None], age_at: Callable[[str], Decimal | None]
 ) -> Decimal | None:
+    value: Decimal | None = None
     match node:
-        case ast.Constant(value=value):
-            return Decimal(str(value))
+        case ast.Constant(value=written):
+            value = Decimal(str(written))
         case ast.Name(id=name):
-            return variable(name)
+            value = variable(name)
         case ast.Call(args=[ast.Name(id=point)]):
-            return age_at(point)
+            value = age_at(point)
         case ast.UnaryOp(op=op, operand=operand):
             inner = _value(operand, variable, age_at)
-            return -inner if inner is not None and isinstance(op, ast.USub) else inner
+            value = -inner if inner is not None and isinstance(op, ast.USub) else inner
         case ast.BinOp(left=left, op=op, right=right):
             a, b = _value(left, variable, age_at), _value(right, variable, age_at)
-            if a is None or b is None or (isinstance(op, ast.Div) and b == 0):
-                return None
-            return _OPERATORS[type(op)](a, b)
-        case _:
-            return None
+            if a is not None and b is not None and not (isinstance(op, ast.Div) and b == 0):
+                value = _OPERATORS[type(op)](a, b)
+    return value

@@ -102,7 +102,8 @@ def _number_pattern(extractor: Extractor) -> re.Pattern[str]:
     if extractor.range is not None:
         over = rf"(?:\s?/\s?{extractor.range[1].normalize():f}(?![\d.]))?"
     unit = rf"\s?(?:{units})?"
-    scale = rf"(?:\s?[(\[](?:{NUMBER}\s?[-~至到]\s?{NUMBER})?\s?(?:{units})?[)\]])?"
+    aside = rf"(?:{labels}|(?:{NUMBER}\s?[-~至到]\s?{NUMBER})?\s?(?:{units})?)"
+    scale = rf"(?:\s?[(\[]\s?{aside}\s?[)\]])*"
     link = rf"(?:[\s:=\"'“”(]|{pattern_of('link')})*"
     filler = rf"(?:[\s:=\"'“”(]|{pattern_of('link', 'first', 'last')})*"
     one = rf"{NUMBER}{over}{unit}{over}"
@@ -125,18 +126,28 @@ def _numbers(reading: Reading, extractor: Extractor, start: int, end: int) -> It
     for match in _number_pattern(extractor).finditer(reading.flat, start, end):
         for n in "123":
             if match[f"from{n}"] is not None:
-                yield from _number(reading, match, f"from{n}", "first")
-                yield from _number(reading, match, f"to{n}", "last")
+                yield from _number(reading, extractor, match, f"from{n}", "first")
+                yield from _number(reading, extractor, match, f"to{n}", "last")
         for group in ("one", "before"):
             if match[group] is not None:
-                yield from _number(reading, match, group, _role(reading, match, group))
+                yield from _number(reading, extractor, match, group, _role(reading, match, group))
 
 
-def _number(reading: Reading, match: re.Match[str], group: str, role: Role) -> Iterator[Extracted]:
+@lru_cache(maxsize=256)
+def _units(extractor: Extractor) -> re.Pattern[str]:
+    words = sorted(extractor.units, key=lambda w: (-len(w), w))
+    return re.compile("|".join(phrase(w, after_digit=True) for w in words) or "(?!)")
+
+
+def _number(
+    reading: Reading, extractor: Extractor, match: re.Match[str], group: str, role: Role
+) -> Iterator[Extracted]:
     start, end = match.span(group)
     raw = reading.flat[start:end].rstrip()
     end = start + len(raw)
-    read = [number(m[0]) for m in re.finditer(NUMBER, re.sub(r"/\s?[\d.]+", "", raw))]
+    # A figure inside a unit (kg/m2) is no value.
+    shown = re.sub(r"/\s?[\d.]+|(?<=[a-z])\d+", "", raw)
+    read = [number(m[0]) for m in re.finditer(NUMBER, shown)]
     if not read or _goes_on(reading.flat, end):
         return
     low, high = read[0], read[-1]

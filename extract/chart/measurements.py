@@ -14,8 +14,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, Literal
 
-from extract.chart.plain import phrase, plain
-from extract.chart.vocabulary import words
+from extract.chart.plain import plain
+from extract.chart.vocabulary import pattern_of, words
 from extract.his.packs import LabConcept
 from extract.study.folding import folded_text
 
@@ -123,11 +123,16 @@ def _measured(
     return Measurement(comparator, value, unit, raw, status, on_grid(low, step), on_grid(high, step))
 
 
+@lru_cache(maxsize=1)
+def _invalid() -> re.Pattern[str]:
+    return re.compile(pattern_of("invalid"))
+
+
 def _parse(raw: str) -> tuple[str, Decimal | None, Decimal | None, Status, str]:
     text = plain(raw).strip()
     if text in _BLANK:
         return "", None, None, "blank", ""
-    if any(re.search(phrase(word), text) for word in words("invalid")):
+    if _invalid().search(text):
         return "", None, None, "invalid", ""
     if _GRADE.fullmatch(text) or text.strip("()") in words("qualitative"):
         return "", None, None, "qualitative", ""
@@ -151,6 +156,7 @@ def _figure(text: str) -> Decimal | None:
     return value if abs(value) < Decimal(10) ** 12 else None
 
 
+@lru_cache(maxsize=4096)
 def _unit_key(unit: str) -> str:
     return re.sub(r"[\s()]", "", folded_text(unit)).replace("μ", "u").replace("µ", "u")
 

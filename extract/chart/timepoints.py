@@ -85,10 +85,19 @@ def _plus(day: date, days: int) -> date:
     return date.fromordinal(day.toordinal() + days)
 
 
-_ROLES: Final[dict[bool, dict[str, int]]] = {
-    True: {"first": 0, "": 1, "last": 2},
-    False: {"last": 0, "": 0, "first": 9},
-}
+_NOW_FIRST: Final[dict[Role, int]] = {"last": 0, "": 1, "first": 2}
+_BEFORE_FIRST: Final[dict[Role, int]] = {"first": 0, "": 1, "last": 2}
+
+
+def _role_rank(candidate: Candidate[T], span: Span) -> int:
+    """What a note tells of an earlier state is older than the note.
+
+    Written on the anchor's own day it is older than the anchor, so the present state counts; written
+    later in the visit (a discharge summary) it is the anchor's.
+    """
+    if span.anchor and candidate.at.date() > span.origin:
+        return _BEFORE_FIRST[candidate.role]
+    return _NOW_FIRST[candidate.role]
 
 
 def choose(candidates: Sequence[Candidate[T]], span: Span) -> Choice[T]:
@@ -133,7 +142,7 @@ def _rank(candidate: Candidate[T], span: Span) -> tuple[object, ...]:
     return (
         _near(candidate, span),
         sign * candidate.at.date().toordinal(),
-        _ROLES[span.anchor][candidate.role],
+        _role_rank(candidate, span),
         sign * moment,
         candidate.key[0],
         sign * candidate.key[1],

@@ -61,7 +61,7 @@ def _from(chart: Chart, variable: Variable, timepoint: str, source: Source) -> K
         )
     if isinstance(source, ScaleSource):
         found = choose(_scales(chart, variable, source), span)
-        return _chosen(chart, variable, timepoint, found, f"scale:{source.scale}")
+        return _chosen(variable, timepoint, found, f"scale:{source.scale}")
     if isinstance(source, TextSource):
         extractor = chart.protocol.extractor[source.text]
         if extractor.kind == "choice":
@@ -260,10 +260,10 @@ def _from_text(chart: Chart, variable: Variable, timepoint: str, source: TextSou
             )
             usable = found.assertion.status == "present"
             candidates.append(_candidate(chart.visit_id, record, item, found.role, usable=usable))
-    return _chosen(chart, variable, timepoint, choose(candidates, span), f"text:{source.text}")
+    return _chosen(variable, timepoint, choose(candidates, span), f"text:{source.text}")
 
 
-def _chosen(chart: Chart, variable: Variable, timepoint: str, choice: Choice[_Item], method: str) -> Known:
+def _chosen(variable: Variable, timepoint: str, choice: Choice[_Item], method: str) -> Known:
     if choice.candidate is None:
         return Known(variable.id, timepoint, method=method, rule=choice.rule, considered=choice.considered)
     item = choice.candidate.item

@@ -94,18 +94,16 @@ def _spans(reading: Reading, extractor: Extractor) -> Iterator[tuple[int, int]]:
 @lru_cache(maxsize=256)
 def _number_pattern(extractor: Extractor) -> re.Pattern[str]:
     labels = "|".join(phrase(w) for w in sorted(extractor.labels, key=lambda w: (-len(w), w)))
-    units = (
-        "|".join(phrase(w, after_digit=True) for w in sorted(extractor.units, key=lambda w: (-len(w), w)))
-        or "(?!)"
-    )
+    units = _units(extractor).pattern
     over = ""
     if extractor.range is not None:
         over = rf"(?:\s?/\s?{extractor.range[1].normalize():f}(?![\d.]))?"
     unit = rf"\s?(?:{units})?"
     aside = rf"(?:{labels}|(?:{NUMBER}\s?[-~至到]\s?{NUMBER})?\s?(?:{units})?)"
     scale = rf"(?:\s?[(\[]\s?{aside}\s?[)\]])*"
-    link = rf"(?:[\s:=\"'“”(]|{pattern_of('link')})*"
-    filler = rf"(?:[\s:=\"'“”(]|{pattern_of('link', 'first', 'last')})*"
+    # Counted, not starred: overlapping words (约, 为, 约为) would make a starred group exponential.
+    link = rf"(?:[\s:=\"'“”(]|{pattern_of('link')}){{0,8}}"
+    filler = rf"(?:[\s:=\"'“”(]|{pattern_of('link', 'first', 'last')}){{0,8}}"
     one = rf"{NUMBER}{over}{unit}{over}"
     value = rf"(?:{NUMBER}\s?(?:{units})?\s?[-~至到]\s?)?{one}"
     shift = (
@@ -145,9 +143,9 @@ def _number(
     start, end = match.span(group)
     raw = reading.flat[start:end].rstrip()
     end = start + len(raw)
-    # A figure inside a unit (kg/m2) is no value.
-    shown = re.sub(r"/\s?[\d.]+|(?<=[a-z])\d+", "", raw)
-    read = [number(m[0]) for m in re.finditer(NUMBER, shown)]
+    # A figure inside a unit (kg/m2) is no value, nor is the end of the scale (7/10).
+    figures = re.sub(r"/\s?[\d.]+", " ", _units(extractor).sub(" ", raw))
+    read = [number(m[0]) for m in re.finditer(NUMBER, figures)]
     if not read or _goes_on(reading.flat, end):
         return
     low, high = read[0], read[-1]

@@ -56,9 +56,7 @@ def _from(chart: Chart, variable: Variable, timepoint: str, source: Source) -> K
     if isinstance(source, PatientSource):
         return _of_patient(chart, variable, timepoint, source)
     if isinstance(source, LabSource):
-        return _chosen(
-            chart, variable, timepoint, choose(_labs(chart, variable, source), span), f"lab:{source.lab}"
-        )
+        return _chosen(variable, timepoint, choose(_labs(chart, variable, source), span), f"lab:{source.lab}")
     if isinstance(source, ScaleSource):
         found = choose(_scales(chart, variable, source), span)
         return _chosen(variable, timepoint, found, f"scale:{source.scale}")

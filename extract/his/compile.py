@@ -1,7 +1,8 @@
 """The SQL of a pull: a site's pack and a study's search composed into what really runs.
 
-The skeletons are ``sql/*.sql``; packs are inlined as CTEs, because we have no right to create views, and
-each CTE over a large table is read once in a statement.  Values travel only as binds.
+The skeletons are ``sql/*.sql``; packs are inlined, because we have no right to create views: as CTEs, and
+the large tables of a search as subqueries where they are read, once each, so that no engine copies one
+before it looks for the terms.  Values travel only as binds.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
+from extract.errors import SiteInvalid
 from extract.his.engines.base import number
 from extract.his.mapping import yields
 from extract.his.records import DATED_BY, HIT_COLUMNS, SCHEMAS
@@ -26,6 +28,7 @@ __all__ = [
     "CANDIDATES",
     "COUNTED",
     "MERGED",
+    "NAMED",
     "TOTALS",
     "Statement",
     "candidates",
@@ -45,6 +48,8 @@ CANDIDATES: Final = pa.schema([("visit_id", _KEY), ("patient_id", _KEY)])
 MERGED: Final = pa.schema([("patient_id", _KEY), ("merged_into", _KEY)])
 TOTALS: Final = pa.schema([("patients", pa.int64()), ("visits", pa.int64())])
 COUNTED: Final = pa.schema([("n", pa.int64())])
+NAMED: Final = pa.schema([("n", pa.int64()), ("which", pa.string())])
+"""Of a counting query that also says which: the keys of the records, never their values."""
 
 
 class Statement(NamedTuple):
@@ -56,7 +61,7 @@ class Statement(NamedTuple):
 
 
 def candidates(site: Site, protocol: Protocol, window: Window, day: Day) -> Statement:
-    """The superset query of one window; raises ExpressionInvalid."""
+    """The superset query of one window. Raises ExpressionInvalid; SiteInvalid where nothing can be searched."""
     superset = Matcher.of(protocol.search).superset()
     leaves = [leaf.index for leaf in superset.leaves]
     searched: dict[str, list[tuple[int, str]]] = {}
@@ -65,11 +70,18 @@ def candidates(site: Site, protocol: Protocol, window: Window, day: Day) -> Stat
             table, column = HIT_COLUMNS[scope]
             if table in site.pack.tables:
                 searched.setdefault(table, []).append((leaf.index, leaf.condition(f"t.{column}")))
-    found = "\n  UNION ALL\n".join(_found(table, hits, leaves) for table, hits in searched.items())
+    if not searched:
+        raise SiteInvalid(
+            "the search asks only for fields that this site declares absent",
+            "Ask for a field that the site has, or write the missing table's SELECT.",
+        )
+    found = "\n  UNION ALL\n".join(
+        _found(site.pack.tables[table].sql, hits, leaves) for table, hits in searched.items()
+    )
     sql = _filled(
         "candidates",
-        canonical=_canonical(site, ["patient", "visit", *searched]),
-        found=found or _nothing(leaves),
+        canonical=_canonical(site, ["patient", "visit"]),
+        found=found,
         highest=", ".join(f"MAX(f.h{i}) AS h{i}" for i in leaves),
         either=", ".join(f"CASE WHEN b.h{i} = 1 OR u.h{i} = 1 THEN 1 ELSE 0 END AS h{i}" for i in leaves),
         expression=superset.expression,
@@ -133,7 +145,7 @@ def _filled(name: str, **fills: str) -> str:
     text = study_query(name)
     body = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
     # In one pass: a pack's own text may hold braces.
-    return _FILL.sub(lambda match: fills[match[1]], body).strip()
+    return _FILL.sub(lambda match: fills[match[1]], body).strip("\n")
 
 
 def _canonical(site: Site, tables: Sequence[str]) -> str:
@@ -142,24 +154,15 @@ def _canonical(site: Site, tables: Sequence[str]) -> str:
     )
 
 
-def _found(table: str, hits: list[tuple[int, str]], leaves: list[int]) -> str:
+def _found(select: str, hits: list[tuple[int, str]], leaves: list[int]) -> str:
     conditions = dict(hits)
     columns = ", ".join(
         f"MAX(CASE WHEN {conditions[i]} THEN 1 ELSE 0 END) AS h{i}" if i in conditions else f"0 AS h{i}"
         for i in leaves
     )
-    return (
-        f"  SELECT t.patient_id, t.visit_id, {columns}\n"
-        f"  FROM canonical_{table} t\n"
-        f"  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a)\n"
-        f"    AND ({' OR '.join(dict.fromkeys(conditions.values()))})\n"
-        f"  GROUP BY t.patient_id, t.visit_id"
+    return _filled(
+        "found", select=select, columns=columns, any=" OR ".join(dict.fromkeys(conditions.values()))
     )
-
-
-def _nothing(leaves: list[int]) -> str:
-    columns = ", ".join(f"0 AS h{i}" for i in leaves)
-    return f"  SELECT w.patient_id, w.visit_id, {columns} FROM in_window w WHERE 1 = 0"
 
 
 def _dated(table: str) -> str:

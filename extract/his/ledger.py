@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS totals (run TEXT PRIMARY KEY, patients INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS reject (
   run TEXT NOT NULL, tbl TEXT NOT NULL, window TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER,
   PRIMARY KEY (run, tbl, window, reason));
+CREATE TABLE IF NOT EXISTS named (
+  run TEXT NOT NULL, tbl TEXT NOT NULL, reason TEXT NOT NULL, which TEXT NOT NULL,
+  PRIMARY KEY (run, tbl, reason));
 CREATE TABLE IF NOT EXISTS part (
   part TEXT PRIMARY KEY, run TEXT NOT NULL, tbl TEXT NOT NULL, window TEXT NOT NULL,
   rows INTEGER NOT NULL, sha256 TEXT NOT NULL);
@@ -188,6 +191,10 @@ class Ledger:
             [(run, table, window, reason, n) for reason, n in reasons.items() if n is None or n > 0],
         )
 
+    def name(self, run: str, table: str, reason: str, which: str) -> None:
+        """Say which records a counted reason means, by their keys."""
+        self._db.execute("INSERT OR REPLACE INTO named VALUES (?, ?, ?, ?)", (run, table, reason, which))
+
     # ---- candidates and patients ----
 
     def add_candidates(self, run: str, window: str, visits: Iterable[tuple[str, str]]) -> None:
@@ -296,12 +303,22 @@ class Ledger:
         return dict(self._db.execute("SELECT tbl, n FROM gone WHERE run = ?", (run,)))
 
     def rejected(self, run: str) -> list[dict[str, object]]:
-        """Counted reasons of a run, over its windows."""
+        """Counted reasons of a run, over its windows; ``which`` where the pack names the records."""
         rows = self._db.execute(
             "SELECT tbl, reason, SUM(n) FROM reject WHERE run = ? GROUP BY tbl, reason ORDER BY tbl, reason",
             (run,),
         )
-        return [{"table": table, "reason": reason, "count": n} for table, reason, n in rows]
+        named = {
+            (table, reason): which
+            for table, reason, which in self._db.execute(
+                "SELECT tbl, reason, which FROM named WHERE run = ?", (run,)
+            )
+        }
+        return [
+            {"table": table, "reason": reason, "count": n}
+            | ({"which": named[table, reason]} if (table, reason) in named else {})
+            for table, reason, n in rows
+        ]
 
     def query(self, sql: str, params: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Read anything of the ledger."""

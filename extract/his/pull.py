@@ -32,7 +32,7 @@ from extract.his.drift import check_drift
 from extract.his.engines.base import Engine
 from extract.his.landing import LANDED, Landing
 from extract.his.ledger import Ledger, Seen
-from extract.his.mapping import main_table
+from extract.his.mapping import main_table, yields
 from extract.his.records import KEY, SCHEMAS, record_id
 from extract.his.sites import Site, load_site
 from extract.his.source import source
@@ -146,11 +146,11 @@ class _Pull:
         asked = self.ledger.asked(self.run)
         names = [*(window.name for window in self.windows), _EARLIER]
         steps = [(window, table) for window in names for table in self.site.pack.tables]
-        for number, (window, table) in enumerate(steps):
-            self.progress(f"{table} {window}", 0.35 + 0.6 * number / len(steps))
-            patients = sorted(patient for patient, of in asked.items() if of == window)
-            if not self._done(table, window) and (patients or window != _EARLIER):
-                self._chart(table, window, patients)
+        for number, (name, table) in enumerate(steps):
+            self.progress(f"{table} {name}", 0.35 + 0.6 * number / len(steps))
+            patients = sorted(patient for patient, of in asked.items() if of == name)
+            if not self._done(table, name) and (patients or name != _EARLIER):
+                self._chart(table, name, patients)
         self.progress("counting", 0.96)
         self.ledger.mark_gone(self.run, list(SCHEMAS))
         self._unlinked()
@@ -218,8 +218,12 @@ class _Pull:
             number: int | None = None
             if self.site.limits.count_scans:
                 statement = compiled.Statement(count.file, count.sql, {})
-                batch = next(iter(self._stream(statement, compiled.COUNTED)))
+                named = "which" in yields(count.sql, self.site.dialect, count.file)
+                shape = compiled.NAMED if named else compiled.COUNTED
+                batch = next(iter(self._stream(statement, shape)))
                 number = batch.column("n")[0].as_py()
+                if named and (which := batch.column("which")[0].as_py()):
+                    self.ledger.name(self.run, count.table, count.reason, which)
             found.setdefault(count.table, {})[count.reason] = number
         return found
 

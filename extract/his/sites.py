@@ -42,7 +42,7 @@ class _Model(BaseModel):
 class Limits(_Model):
     """How hard the HIS may be pressed."""
 
-    window: Literal["year", "quarter", "month"] = "year"
+    window: Literal["decade", "year", "quarter", "month"] = "year"
     statement_seconds: int = Field(default=300, ge=1)
     batch_rows: int = Field(default=20_000, ge=1)
     key_batch: int = Field(default=500, ge=1, le=500)

@@ -11,7 +11,7 @@ from extract.study.protocol import Protocol, Rule
 
 __all__ = ["Window", "chart_span", "windows"]
 
-_MONTHS: Final = {"year": 12, "quarter": 3, "month": 1}
+_MONTHS: Final = {"decade": 120, "year": 12, "quarter": 3, "month": 1}
 _LOOKBACK_DAYS: Final = 365
 """How long before the search a chart begins, at least: criteria look back at history."""
 
@@ -25,10 +25,10 @@ class Window:
     end: date
 
 
-def windows(start: date, last: date, size: Literal["year", "quarter", "month"]) -> list[Window]:
+def windows(start: date, last: date, size: Literal["decade", "year", "quarter", "month"]) -> list[Window]:
     """Calendar windows over ``[start, last]``, both ends included: they meet, and none overlaps.
 
-    Named by their calendar piece: ``2022``, ``2022Q1``, ``2022-01``.
+    Named by their calendar piece: ``2020s``, ``2022``, ``2022Q1``, ``2022-01``.
     """
     return list(_windows(start, last, _MONTHS[size]))
 
@@ -37,9 +37,15 @@ def _windows(start: date, last: date, months: int) -> Iterator[Window]:
     end = last + timedelta(days=1)
     while start < end:
         piece = (start.month - 1) // months
-        following = start.year * 12 + (piece + 1) * months
+        first_year = start.year - start.year % max(months // 12, 1)
+        following = first_year * 12 + (piece + 1) * months
         edge = min(end, date(following // 12, following % 12 + 1, 1))
-        name = {12: f"{start.year}", 3: f"{start.year}Q{piece + 1}", 1: f"{start:%Y-%m}"}[months]
+        name = {
+            120: f"{first_year}s",
+            12: f"{start.year}",
+            3: f"{start.year}Q{piece + 1}",
+            1: f"{start:%Y-%m}",
+        }[months]
         yield Window(name, start, edge)
         start = edge
 

@@ -30,7 +30,7 @@ _COMPACT: Final = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:[ T]?(\d{2}):?(\d{2})(?:
 _NANO: Final = re.compile(r"(\.\d{6})\d+")
 
 
-def as_text(value: object) -> str | None:
+def as_text(value: object) -> str | None:  # noqa: PLR0911 - one return for each type
     """Any value as text; empty is NULL."""
     if value is None:
         return None
@@ -73,7 +73,7 @@ def as_time(value: object, zone: ZoneInfo) -> datetime | None:
     elif isinstance(value, str):
         found = _read_time(value.strip())
     else:
-        raise ValueError("not a time")
+        raise ValueError("not a time")  # noqa: TRY004 - one error for every value that cannot be read
     if found.tzinfo is not None:
         found = found.astimezone(zone).replace(tzinfo=None)
     return found.replace(microsecond=0)

@@ -20,6 +20,8 @@ from extract.his.engines.forms import formed
 __all__ = ["LakeEngine"]
 
 _SUFFIXES: Final = (".parquet", ".csv.gz", ".csv")
+_SMALL: Final = 64 * 2**20
+"""A folder whose CSV files have fewer bytes is read once, into memory; a larger one at each statement."""
 
 
 class LakeEngine:
@@ -77,7 +79,7 @@ class LakeEngine:
         timer.daemon = True
         timer.start()
         try:
-            reader = self._connection.execute(for_duckdb(sql), binds).to_arrow_reader(batch_rows)
+            reader = self._connection.sql(for_duckdb(sql), params=binds).to_arrow_reader(batch_rows)
             for batch in reader:
                 yield pa.record_batch(
                     [
@@ -104,7 +106,7 @@ class LakeEngine:
         found = frozenset(str(row[0]) for row in self._connection.execute(query, binds).fetchall())
         return found or None
 
-    def rights(self, tables: frozenset[str]) -> list[str]:
+    def rights(self, tables: frozenset[str]) -> list[str]:  # noqa: ARG002 - the protocol's signature
         """See ``Engine.rights``: the session cannot write, and files have no accounts."""
         return []
 
@@ -121,6 +123,9 @@ def _views(
     empty: Mapping[str, tuple[str, ...]],
 ) -> None:
     made = set()
+    csv = sum(
+        path.stat().st_size for path in folder.iterdir() if path.name.lower().endswith((".csv", ".csv.gz"))
+    )
     for path in sorted(folder.iterdir()):
         suffix = next((s for s in _SUFFIXES if path.name.lower().endswith(s)), None)
         if path.is_dir() and any(path.glob("**/*.parquet")):
@@ -130,22 +135,32 @@ def _views(
         elif suffix == ".parquet":
             name, source = path.name[: -len(suffix)], f"read_parquet({_quoted(str(path.resolve()))})"
         else:
-            options = "header = true, sample_size = -1" + (", all_varchar = true" if all_text else "")
-            name, source = path.name[: -len(suffix)], f"read_csv({_quoted(str(path.resolve()))}, {options})"
+            name, source = path.name[: -len(suffix)], _csv(connection, _quoted(str(path.resolve())), all_text)
         if name.lower() in made:
             raise SourceUnreachable(
                 f"{folder.name}: two files stand for the table {name}", "Keep one of them in the folder."
             )
         made.add(name.lower())
-        connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {source}')  # noqa: S608 - a file name
+        kind = "TABLE" if source.startswith("read_csv") and csv < _SMALL else "VIEW"
+        connection.execute(f'CREATE {kind} "{name}" AS SELECT * FROM {source}')  # noqa: S608 - a file name
     for name, columns in empty.items():
         if name.lower() not in made:
             listed = ", ".join(f'CAST(NULL AS VARCHAR) AS "{column}"' for column in columns)
-            connection.execute(f'CREATE VIEW "{name}" AS SELECT {listed} WHERE 1 = 0')  # noqa: S608
+            connection.execute(f'CREATE VIEW "{name}" AS SELECT {listed} WHERE 1 = 0')
     if not made:
         raise SourceUnreachable(
             f"{folder.name}: holds no .csv, .csv.gz or .parquet file", "Check [source] url in site.toml."
         )
+
+
+def _csv(connection: duckdb.DuckDBPyConnection, path: str, all_text: bool) -> str:
+    """The call that reads a CSV; its types are told from the whole file, and only once."""
+    if all_text:
+        return f"read_csv({path}, header = true, all_varchar = true)"
+    whole = f"SELECT * FROM read_csv({path}, header = true, sample_size = -1)"  # noqa: S608 - a file name
+    columns = connection.execute(f"DESCRIBE {whole}").fetchall()
+    types = ", ".join(f"{_quoted(str(row[0]))}: {_quoted(str(row[1]))}" for row in columns)
+    return f"read_csv({path}, header = true, types = {{{types}}})"
 
 
 def _quoted(text: str) -> str:

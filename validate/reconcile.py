@@ -254,7 +254,7 @@ def _read_by_machine(field: Field, read: Mapping[str, Any] | None) -> Value:
         return Value(None, "", field.variable.missing[0] if field.variable.missing else "not_documented")
     if field.kind == "number":
         return of_scaled(field, int(read["scaled"]), read["comparator"] or "")
-    return Value(int(read["value"]) if field.kind == "code" else None, read["value"] or "")
+    return Value(read["scaled"] if field.kind == "code" else None, read["value"] or "")
 
 
 def _machine(field: Field, read: Mapping[str, Any] | None) -> FinalValue:

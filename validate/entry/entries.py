@@ -17,7 +17,7 @@ from validate.entry.forms import Field, Value, form_fields, read
 from validate.entry.standing import Entered, FieldStanding, Resolved, standings
 from validate.review.accounts import acting
 from validate.review.cases import Case, case, eligible
-from validate.review.queue import field_key
+from validate.review.evidence import field_key
 from validate.review.rules import Account, Action, Phase, open_for
 
 __all__ = ["Typed", "enter", "enter_all", "resolve"]

@@ -14,7 +14,7 @@ from extract.study.storage import rows
 from extract.study.tables import entry, resolution
 from validate.entry.forms import Field, Value, equal, form_fields
 from validate.review.cases import Candidate
-from validate.review.queue import field_key
+from validate.review.evidence import field_key
 from validate.review.rules import ValuePhase, value_phase
 
 __all__ = ["Entered", "FieldStanding", "Resolved", "entered", "standing_of", "standings"]

@@ -282,9 +282,12 @@ class Casebook:
             (self.who.number, visit_id, stamp(day), stamp(at), name, None, value, unit or None)
         )
 
-    def operation(self, visit_id: int, name: str, code: str, at: datetime, doctor: str) -> None:
+    def operation(
+        self, visit_id: int, name: str, code: str, at: datetime, doctor: str, *, number: str | None = None
+    ) -> None:
         """An operation of an admission (ICD-9-CM-3)."""
-        count = sum(1 for row in self.rows["OPERATION"] if row[1] == visit_id) + 1
+        patient = number or self.who.number
+        count = sum(1 for row in self.rows["OPERATION"] if row[:2] == (patient, visit_id)) + 1
         self.rows["OPERATION"].append(
-            (self.who.number, visit_id, count, name, code, "Ⅰ", stamp(at), "全身麻醉", doctor)
+            (patient, visit_id, count, name, code, "Ⅰ", stamp(at), "全身麻醉", doctor)
         )

@@ -23,12 +23,18 @@ from extract.synthetic.spine import DRUGS, IMAGING, REHABILITATION
 
 __all__ = ["write"]
 
-_SPINE_SHARE: Final = 0.03
+_SPINE_SHARE: Final = 0.036
 _FIRST: Final = date(2021, 3, 1)
 _DAYS: Final = 1_580  # to 2025-06-28
 _VISITS: Final = ((38, 1), (32, 2), (20, 3), (10, 4))
 _BY_SEX: Final[dict[str, tuple[tuple[float, Family], ...]]] = {
     sex: tuple((f.weight, f) for f in FAMILIES if f.sex in {"", sex}) for sex in "男女"
+}
+_OPERATIONS: Final = {
+    "eye": ("白内障超声乳化吸除术", "13.41"),
+    "breast": ("乳房肿物切除术", "85.21"),
+    "knee": ("踝关节骨折切开复位内固定术", "79.36"),
+    "pregnancy": ("子宫下段剖宫产术", "74.1"),
 }
 _EXAMS: Final = (
     ("超声", "腹部", "肝胆胰脾未见明显异常"), ("放射", "胸部", "双肺纹理增多"), ("CT", "头颅", "颅内未见明显异常"),
@@ -86,14 +92,19 @@ def _visit(book: Casebook, family: Family, at: datetime, dice: Dice, number: str
         for code, name in dice.some(family.drugs, 2):
             book.order(stay, "A", name, code, at + timedelta(hours=2), end, staff, route="口服", number=number,
                        status="4" if dice.chance(0.04) else "3")  # fmt: skip
+        if family.name in _OPERATIONS and dice.chance(0.6):
+            name, code = _OPERATIONS[family.name]
+            book.operation(stay, name, code, at + timedelta(days=1, hours=3), staff, number=number)
     else:
         note = notes.on_form(story, coded=dice.chance(0.9))
         visit = book.outpatient(at, family.department, staff, note, symptom=story.complaint, number=number)
         if dice.chance(0.6):
             for drug in dice.some(family.drugs, dice.between(1, 2)):
                 book.prescribe(visit, *drug, dice.between(3, 28), refunded=dice.chance(0.02))
-    if dice.chance(0.45):
-        _labs(book, family, at + timedelta(hours=1), stay, dice, number)
+    if stay is not None:
+        _ward_labs(book, family, at, stay, dice, number)
+    elif dice.chance(0.22):
+        _labs(book, family, family.panels, at + timedelta(hours=1), dice.pick((0, None)), dice, number)
     if dice.chance(0.10):
         kind, part, found = dice.pick(_EXAMS)
         book.exam(at + timedelta(hours=3), stay, kind, part, "", story.diagnoses[0][1], found + "。",
@@ -127,11 +138,26 @@ def _documents(
         book.vital(stay, at + timedelta(minutes=20), "体温", f"{dice.between(361, 388) / 10}", "℃")
 
 
-def _labs(
-    book: Casebook, family: Family, at: datetime, stay: int | None, dice: Dice, number: str | None
+def _ward_labs(
+    book: Casebook, family: Family, at: datetime, stay: int, dice: Dice, number: str | None
 ) -> None:
-    visit = stay if stay is not None else dice.pick((0, None))
-    for name in dice.some(family.panels, 1 if dice.chance(0.7) else 2):
+    """The tests of an admission: what it came for, then the morning rounds of every other day."""
+    _labs(book, family, family.panels, at + timedelta(hours=1), stay, dice, number)
+    for round_ in range(1, dice.between(2, 5)):
+        morning = datetime.combine(at.date() + timedelta(days=2 * round_ - 1), time(6, 30))
+        _labs(book, family, ("blood", "chemistry"), morning, stay, dice, number)
+
+
+def _labs(
+    book: Casebook,
+    family: Family,
+    panels: tuple[str, ...],
+    at: datetime,
+    visit: int | None,
+    dice: Dice,
+    number: str | None,
+) -> None:
+    for name in dice.some(panels, 1 if dice.chance(0.7) else 2):
         if name == "esr":
             _inflammation(book, family.department, at, visit, dice)
             continue

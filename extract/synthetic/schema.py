@@ -5,8 +5,8 @@ that SQLite and PostgreSQL share, so one DDL makes both.  A time is TIMESTAMP; S
 text ``YYYY-MM-DD HH:MM:SS``, which sorts as time does.  Keys are unique indexes made after loading, as
 a bulk load wants them.
 
-Traps that real sites have are kept: VISIT_ID is a number everywhere but in JHMR_FILE_INDEX, where it is
-text; LAB_RESULT and EXAM_REPORT have no PATIENT_ID; results are text.
+Traps that real sites have are kept: VISIT_ID is text in JHMR_FILE_INDEX and a number elsewhere; LAB_RESULT
+and EXAM_REPORT have no PATIENT_ID; results are text.
 """
 
 from __future__ import annotations
@@ -33,11 +33,8 @@ class Table:
 
 
 def _columns(text: str) -> tuple[tuple[str, str], ...]:
-    found = []
-    for line in text.strip().splitlines():
-        name, type_ = line.split(None, 1)
-        found.append((name, type_.strip()))
-    return tuple(found)
+    pairs = (line.split(None, 1) for line in text.strip().splitlines())
+    return tuple((name, type_.strip()) for name, type_ in pairs)
 
 
 _PATIENT: Final = Table(
@@ -66,11 +63,7 @@ _PATIENT: Final = Table(
 
 _MERGE: Final = Table(
     "PAT_ID_MERGE",
-    _columns("""
-        PATIENT_ID VARCHAR(10) NOT NULL
-        INTO_PATIENT_ID VARCHAR(10) NOT NULL
-        MERGED_AT TIMESTAMP
-    """),
+    _columns("PATIENT_ID VARCHAR(10) NOT NULL\nINTO_PATIENT_ID VARCHAR(10) NOT NULL\nMERGED_AT TIMESTAMP"),
     ("PATIENT_ID",),
     (("INTO_PATIENT_ID",),),
 )
@@ -328,10 +321,7 @@ _FILE: Final = Table(
 
 _FILE_TEXT: Final = Table(
     "JHMR_FILE_CONTENT_TEXT",
-    _columns("""
-        FILE_UNIQUE_ID VARCHAR(40) NOT NULL
-        MR_CONTENT TEXT
-    """),
+    _columns("FILE_UNIQUE_ID VARCHAR(40) NOT NULL\nMR_CONTENT TEXT"),
     ("FILE_UNIQUE_ID",),
 )
 
@@ -386,8 +376,7 @@ TABLES: Final[dict[str, Table]] = {
 """Every table of the demo HIS by its name."""
 
 EXTRAS: Final = ("PAT_ID_MERGE", "OUTP_PRESC", "OUTP_TREAT_REC")
-"""Tables that no public column list shows: the demo's own, so that merged patients, outpatient drugs
-and outpatient treatments exist at all."""
+"""The demo's own: without them no merged patients, outpatient drugs or outpatient treatments."""
 
 
 def create_tables() -> list[str]:
@@ -400,9 +389,9 @@ def create_tables() -> list[str]:
 
 def create_indexes() -> list[str]:
     """The CREATE INDEX statements: the unique key of each table, then its other indexes."""
-    statements = []
-    for table in TABLES.values():
-        statements.append(f"CREATE UNIQUE INDEX PK_{table.name} ON {table.name} ({', '.join(table.key)})")
-        for number, columns in enumerate(table.indexes, start=1):
-            statements.append(f"CREATE INDEX IX{number}_{table.name} ON {table.name} ({', '.join(columns)})")
-    return statements
+    wanted = [
+        (f"{'UNIQUE ' * (n == 0)}INDEX {'PK' if n == 0 else f'IX{n}'}_{table.name} ON {table.name}", columns)
+        for table in TABLES.values()
+        for n, columns in enumerate((table.key, *table.indexes))
+    ]
+    return [f"CREATE {what} ({', '.join(columns)})" for what, columns in wanted]

@@ -114,12 +114,13 @@ def _error_rate(protocol: Protocol, reconciliation: Reconciliation) -> Precondit
 
 
 def _checks(report: CheckReport) -> Precondition:
-    waived = len(report.of_status("waived"))
-    blocking = len(report.blocking)
-    said = f"{len(report.results)} checks, {waived} waived, {blocking} failed or could not run"
-    return _one(
-        "checks", report.ok and bool(report.results), said, {"data_manager": blocking} if blocking else None
-    )
+    blocking = [result.id for result in report.blocking]
+    said = f"{len(report.results)} checks, {len(report.of_status('waived'))} waived"
+    if blocking:
+        more = f" and {len(blocking) - 5} more" if len(blocking) > 5 else ""
+        said += f", failed or could not run: {', '.join(blocking[:5])}{more}"
+    owed = {"data_manager": len(blocking)} if blocking else None
+    return _one("checks", report.ok and bool(report.results), said, owed)
 
 
 def _analysis(protocol: Protocol, draft: Draft) -> tuple[Precondition, ...]:

@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -20,71 +21,7 @@ from validate.lock.publish import publish
 
 CANARY = "CANARY-7f3a9"
 
-STUDY = """
-format = 1
-[study]
-id = "leaf-growth"
-title = { zh = "叶片生长", en = "Leaf growth" }
-ethics = { approval = "EC-1" }
-[search]
-expression = '"leaf"'
-from = 2024-01-01
-to = 2024-12-31
-[timepoints]
-T0 = { anchor = "first_match", window = [-3, 7] }
-T1 = { after = "T0", day = 28, window = [21, 35] }
-[[variable]]
-id = "age"
-label = { zh = "年龄", en = "Age" }
-source = { derived = "age_at(T0)" }
-range = [18, 80]
-[[variable]]
-id = "kind"
-label = { zh = "种类", en = "Kind" }
-source = { patient = "sex" }
-values = [ { code = 1, zh = "甲", en = "a" }, { code = 2, zh = "乙", en = "b" } ]
-[[variable]]
-id = "spots"
-label = { zh = "斑点", en = "Spots" }
-source = { text = "spots" }
-many = true
-required = false
-values = [ { code = 1, zh = "红", en = "red" }, { code = 2, zh = "蓝", en = "blue" }, { code = 10, zh = "绿", en = "green" } ]
-[[variable]]
-id = "height"
-label = { zh = "高度", en = "Height" }
-unit = { zh = "厘米", en = "cm" }
-step = 0.1
-at = ["T0", "T1"]
-source = { scale = "H" }
-entry = "double"
-range = [0, 10]
-warn = [1, 9]
-[[variable]]
-id = "sap"
-label = { zh = "汁液", en = "Sap" }
-unit = { zh = "mg/L", en = "mg/L" }
-step = 0.1
-at = ["T0", "T1"]
-source = { lab = "SAP" }
-range = [0, 500]
-below_limit = "half"
-[extractor.spots]
-kind = "choice"
-[[include]]
-id = "I1"
-label = { zh = "成年", en = "grown" }
-rule = { variable = "age", between = [18, 80] }
-auto = true
-[[exclude]]
-id = "E1"
-label = { zh = "枯萎", en = "withered" }
-rule = { judge = "withered" }
-[outcome]
-responder = { any = [ { drop = "height", at_least = 3 }, { relief = "height", at_least = 0.5 } ] }
-[lock]
-signatures = ["data manager", "principal investigator"]
-"""
+STUDY = (Path(__file__).parents[1] / "leaf-growth.toml").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +98,9 @@ def facts(protocol, patients, sound_cells):
             for code, final in (("I1", "met"), ("E1", "not_met"))
         ),
         funnel=(Step("window", 100, 120, 0, 0), Step("included", 12, 14, 88, 106)),
-        entries={(c.patient_id, c.variable, c.timepoint): "agree" for c in sound_cells if c.variable == "height"},
+        entries={
+            (c.patient_id, c.variable, c.timepoint): "agree" for c in sound_cells if c.variable == "height"
+        },
         units={(c.patient_id, c.variable, c.timepoint): "known" for c in sound_cells if c.variable == "sap"},
     )
 

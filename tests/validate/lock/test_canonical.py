@@ -115,9 +115,15 @@ def test_a_cell_cannot_pose_as_two():
 @pytest.mark.parametrize(
     ("array", "texts"),
     [
-        (pa.array([Decimal("5.80"), Decimal("100.00"), Decimal("-0.10"), None], pa.decimal128(9, 2)), ["5.8", "100", "-0.1", "\\N"]),
+        (
+            pa.array([Decimal("5.80"), Decimal("100.00"), Decimal("-0.10"), None], pa.decimal128(9, 2)),
+            ["5.8", "100", "-0.1", "\\N"],
+        ),
         (pa.array([Decimal("0.000000100"), Decimal(0)], pa.decimal128(18, 9)), ["0.0000001", "0"]),
-        (pa.array([3.0, -0.0, 1e20, 1e-7, float("nan")]), ["3", "0", "100000000000000000000", "0.0000001", "\\N"]),
+        (
+            pa.array([3.0, -0.0, 1e20, 1e-7, float("nan")]),
+            ["3", "0", "100000000000000000000", "0.0000001", "\\N"],
+        ),
         (pa.array(["a\tb\\\n\r", "0.50"]), ["a\\tb\\\\\\n\\r", "0.50"]),
         (pa.array([1, -20], pa.int8()), ["1", "-20"]),
         (pa.array(["x", None]).dictionary_encode(), ["x", "\\N"]),
@@ -140,6 +146,10 @@ def test_the_tables_name_is_part_of_the_hash():
 
 
 def test_canonical_json_has_one_spelling():
-    assert canonical_json({"b": 1, "a": "疼"}) == canonical_json({"a": "疼", "b": 1}) == '{\n "a": "疼",\n "b": 1\n}\n'.encode()
+    assert (
+        canonical_json({"b": 1, "a": "疼"})
+        == canonical_json({"a": "疼", "b": 1})
+        == '{\n "a": "疼",\n "b": 1\n}\n'.encode()
+    )
     with pytest.raises(ValueError, match="JSON"):
         canonical_json({"a": float("nan")})

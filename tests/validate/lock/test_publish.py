@@ -46,9 +46,7 @@ def test_an_unlock_makes_the_next_lock_version_2_and_leaves_version_1_readable(
     assert manifest["logical_hash"] == verify(first).logical_hash
 
 
-def test_a_write_between_reading_and_locking_refuses_the_lock(
-    folder, database, draft, contents_of, signers
-):
+def test_a_write_between_reading_and_locking_refuses_the_lock(folder, database, draft, contents_of, signers):
     contents = contents_of(database, draft)
     with database.writing("somebody") as writer:
         writer.note("chart.opened", "candidate/1")

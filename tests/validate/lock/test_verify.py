@@ -175,7 +175,9 @@ def test_a_replayed_signature_of_another_snapshot_is_found(snapshot, signers):
     own = snapshot / "signatures" / "data-manager.json"
     # Another's key, over this manifest; then a right name with another manifest's signature.
     own.write_bytes(sign(manifest, signers[0]))
-    assert [(p.file, p.kind) for p in verify(snapshot).problems] == [("signatures/data-manager.json", "signer")]
+    assert [(p.file, p.kind) for p in verify(snapshot).problems] == [
+        ("signatures/data-manager.json", "signer")
+    ]
     own.write_bytes(sign(b"another manifest", signers[0]))
     assert not verify(snapshot).ok
 

@@ -91,6 +91,8 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "ledger.db"
         self._db = sqlite3.connect(self.path, isolation_level=None)
+        # A reader never waits for a pull, and a commit is one sync.
+        self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA temp_store = MEMORY")
         self._db.executescript(_SCHEMA)

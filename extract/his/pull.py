@@ -24,15 +24,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from extract.his import compile as compiled
-from extract.his.disk import alone, keep, sha256, storage_faults
+from extract.his.disk import alone, storage_faults
 from extract.his.drift import check_drift
 from extract.his.engines.base import Engine
-from extract.his.landing import LANDED, Landing
+from extract.his.landing import Landing
 from extract.his.ledger import Ledger, Seen
 from extract.his.mapping import main_table, yields
+from extract.his.parts import Part, canonical
 from extract.his.records import KEY, SCHEMAS, record_id
 from extract.his.sites import Site, load_site
 from extract.his.source import source
@@ -249,7 +249,7 @@ class _Pull:
 
     def _chart(self, table: str, window: str, patients: list[str]) -> None:
         seen, unreadable = Seen(), Counter[str]()
-        part = _Part(self.landing / "records", table, self.run, window)
+        part = Part(self.landing / "records", table, self.run, window)
         try:
             with self.ledger.transaction():
                 schema = compiled.chart_schema(self.site, table)
@@ -267,13 +267,13 @@ class _Pull:
             self.ledger.failed(self.run, table, window)
             raise
 
-    def _land(self, table: str, batch: pa.RecordBatch, part: _Part, seen: Seen) -> None:
+    def _land(self, table: str, batch: pa.RecordBatch, part: Part, seen: Seen) -> None:
         keyed = pc.is_valid(batch.column(KEY[table]))
         without = batch.num_rows - (pc.sum(keyed).as_py() or 0)
         if without:
             seen.rejected["no_key"] = seen.rejected.get("no_key", 0) + without
             batch = batch.filter(keyed)
-        batch = _canonical(batch, table, main_table(self.site.pack.tables[table], self.site.dialect))
+        batch = canonical(batch, table, main_table(self.site.pack.tables[table], self.site.dialect))
         found = versions(batch, SCHEMAS[table])
         ids = [record_id(table, key) for key in batch.column(KEY[table]).to_pylist()]
         fresh = self.ledger.meet(self.run, table, ids, found, seen)
@@ -339,73 +339,3 @@ class _Pull:
             patients=len(self.ledger.asked(self.run)),
             resumed=resumed,
         )
-
-
-@dataclass
-class _Part:
-    """The file of one (table, window): written under another name, kept whole or not at all."""
-
-    folder: Path
-    table: str
-    run: str
-    window: str
-    rows: int = 0
-    _writer: pq.ParquetWriter | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.table}/{self.run}-{self.window}.parquet"
-
-    @property
-    def _temporary(self) -> Path:
-        return self.folder / f"{self.name}.part"
-
-    def write(self, batch: pa.RecordBatch, ids: list[str], found: list[str], rows: list[int]) -> None:
-        """Add these rows of a batch."""
-        landed = {
-            "record_id": pa.array(ids, pa.string()),
-            "version": pa.array(found, pa.string()),
-            "run": pa.repeat(pa.scalar(self.run), len(ids)),
-            "source_table": batch.column("source_table"),
-        }
-        schema = pa.schema([*SCHEMAS[self.table], *LANDED])
-        columns = [*(batch.column(name) for name in SCHEMAS[self.table].names), *landed.values()]
-        if self._writer is None:
-            self._temporary.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
-        self._writer.write_batch(pa.record_batch(columns, schema=schema).take(pa.array(rows)))
-        self.rows += len(rows)
-
-    def close(self) -> str:
-        """Finish the file and give it its name; returns its SHA-256."""
-        if self._writer is not None:
-            self._writer.close()
-        digest = sha256(self._temporary)
-        keep(self._temporary, self.folder / self.name)
-        return digest
-
-    def discard(self) -> None:
-        """Leave nothing half-written behind."""
-        writer, self._writer = self._writer, None
-        try:
-            if writer is not None:
-                writer.close()
-        except OSError:
-            pass  # the disk is full: what could be written goes as well
-        self._temporary.unlink(missing_ok=True)
-
-
-def _canonical(batch: pa.RecordBatch, table: str, source_table: str) -> pa.RecordBatch:
-    """The canonical columns and source_table; a number fills an empty raw value."""
-    schema = SCHEMAS[table]
-    columns = []
-    for name in schema.names:
-        column = batch.column(name)
-        if name == "raw_value" and "raw_number" in batch.schema.names:
-            column = pc.coalesce(column, batch.column("raw_number"))
-        columns.append(column)
-    if "source_table" in batch.schema.names:
-        columns.append(pc.fill_null(batch.column("source_table"), source_table))
-    else:
-        columns.append(pa.repeat(pa.scalar(source_table), batch.num_rows))
-    return pa.record_batch(columns, names=[*schema.names, "source_table"])

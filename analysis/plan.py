@@ -19,10 +19,11 @@ from analysis.results import MEAN_INTERVAL, Book, Results
 from analysis.routing import Key, between, counts, within
 from extract.study.protocol import Correlation, Protocol, Variable, column
 
-__all__ = ["DELTA", "RELIEF", "analyse", "delta_of", "relief_columns"]
+__all__ = ["DELTA", "PARTICIPANTS", "RELIEF", "analyse", "delta_of", "relief_columns", "safety_of"]
 
 DELTA: Final = "delta"
 RELIEF: Final = "relief"
+PARTICIPANTS: Final = "participants"
 _COUNTED: Final = "participants in the category"
 _SHARE: Final = "percent of those with a value"
 
@@ -33,8 +34,10 @@ def analyse(locked: Locked) -> Results:
     groups = groups_of(locked, protocol.analysis.group)
     book = Book()
     _flow(book, locked)
+    for group in groups.columns:
+        book.add("1", PARTICIPANTS, group.key, "", "n", len(group.rows), "participants", group.rows)
     for variable in protocol.variable:
-        if variable.id not in protocol.analysis.safety:
+        if variable.id not in safety_of(protocol):
             _baseline(book, locked, groups, variable)
     for variable in protocol.timed:
         if not variable.categorical:
@@ -43,10 +46,16 @@ def analyse(locked: Locked) -> Results:
         _relief(book, locked, groups, name, id_)
     for planned in protocol.analysis.correlate:
         _correlation(book, locked, planned)
-    for id_ in protocol.analysis.safety:
+    for id_ in safety_of(protocol):
         _categories(book, locked, groups, protocol.variable_named(id_), "safety", "")
     _missing(book, locked)
     return book.close(locked.participants, protocol.analysis.published.items())
+
+
+def safety_of(protocol: Protocol) -> tuple[str, ...]:
+    """Variables of the safety table: those the plan names, and events that are collected over time."""
+    over = [v.id for v in protocol.variable if v.over is not None and v.categorical]
+    return tuple(dict.fromkeys((*protocol.analysis.safety, *over)))
 
 
 def relief_columns(locked: Locked) -> dict[str, str]:

@@ -19,7 +19,42 @@ __all__ = ["COLUMNS", "MEAN_INTERVAL", "STATISTICS", "Book", "Printed", "Result"
 COLUMNS: Final = ("table", "variable", "group", "timepoint", "statistic", "value", "method", "n")
 
 STATISTICS: Final = frozenset(
-    ["n", "missing", "mean", "sd", "median", "q1", "q3", "count", "percent", "estimate", "ci_low", "ci_high", "effect", "t", "df", "df2", "p", "p_exact", "z", "u", "w", "f", "h", "q", "chi2", "expected_min", "r", "r2", "slope", "intercept", "patients", "visits", "removed_patients", "removed_visits"]
+    [
+        "n",
+        "missing",
+        "mean",
+        "sd",
+        "median",
+        "q1",
+        "q3",
+        "count",
+        "percent",
+        "estimate",
+        "ci_low",
+        "ci_high",
+        "effect",
+        "t",
+        "df",
+        "df2",
+        "p",
+        "p_exact",
+        "z",
+        "u",
+        "w",
+        "f",
+        "h",
+        "q",
+        "chi2",
+        "expected_min",
+        "r",
+        "r2",
+        "slope",
+        "intercept",
+        "patients",
+        "visits",
+        "removed_patients",
+        "removed_visits",
+    ]
 )
 """Every name that the column ``statistic`` may hold. No minimum or maximum: those are single people's values."""
 
@@ -63,6 +98,7 @@ class Route:
     reason: str
     evidence: tuple[int, ...] = ()
     detail: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -263,6 +299,18 @@ class Book:
             if value is not None or name == "p"
         }
 
+    def holds(self, table: str, variable: str, group: str, timepoint: str, method: str) -> int | None:
+        """The id of the P of a test that is already here under this key."""
+        key = (table, variable, group, timepoint, "p", method)
+        return next(
+            (
+                r.id
+                for r in self._rows
+                if (r.table, r.variable, r.group, r.timepoint, r.statistic, r.method) == key
+            ),
+            None,
+        )
+
     def route(self, route: Route) -> None:
         """Keep why a test was chosen."""
         self._routes.append(route)
@@ -297,5 +345,5 @@ def _agrees(value: float, text: str) -> bool:
     if plain[:1] in "<>":
         return value < float(limit) if plain[0] == "<" else value > float(limit)
     exponent = limit.as_tuple().exponent
-    half = 0.5 * 10 ** (exponent if isinstance(exponent, int) else 0)
+    half = 0.5 * 10.0 ** (exponent if isinstance(exponent, int) else 0)
     return abs(value - float(limit)) <= half * (1 + 1e-9)

@@ -1,1 +1,136 @@
-"""Report: tables, figures and the HTML page, in Chinese and English."""
+"""Report: tables, figures and the HTML page, in Chinese and English, all rendered from the result frame.
+
+``write`` puts into a folder::
+
+    report.html                      one file, offline, both languages
+    results.csv  results.parquet     the frame
+    tables/table1-zh.csv ...         each table as it is printed
+    figures/flow-zh.svg .png ...     each figure in both languages
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from markupsafe import Markup
+
+from analysis.dataset import Locked
+from analysis.report import annex, prose
+from analysis.report.cells import Frame, Sheet, plain
+from analysis.report.page import Drawing, Part, render
+from analysis.report.sheets import Writer
+from analysis.report.trace import untraced
+from analysis.report.wording import LANGUAGES, Language, say
+from analysis.results import Results
+from extract.errors import StorageFault
+
+__all__ = ["write"]
+
+PAGE: Final = "report.html"
+
+
+def write(results: Results, locked: Locked, out_dir: Path) -> Path:
+    """Write the whole report into ``out_dir``; the path of report.html.
+
+    Raises StorageFault when the folder cannot be written, and RuntimeError (our bug) when a number on the page is
+    not the one in the frame: such a page is never written.
+    """
+    try:
+        return _write(results, locked, out_dir)
+    except OSError as error:
+        raise StorageFault(
+            f"{out_dir}: the report cannot be written: {error.strerror or error}",
+            "Free the disk or name another --out.",
+        ) from error
+
+
+def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
+    figures, tables = out_dir / "figures", out_dir / "tables"
+    for folder in (figures, tables):
+        folder.mkdir(parents=True, exist_ok=True)
+    results.to_csv(out_dir / "results.csv")
+    results.to_parquet(out_dir / "results.parquet")
+    frame = Frame(results)
+    parts = [_part(locked, frame, language, figures) for language in LANGUAGES]
+    for part in parts:
+        sheets = (*part.tables, part.safety, part.missing, part.routing, part.printed)
+        for sheet in sheets:
+            if sheet is not None and sheet.body:
+                _to_csv(sheet, tables / f"table{sheet.name}-{part.language}.csv")
+    html = render(locked, results, parts, _program())
+    if problems := untraced(html, results):
+        raise RuntimeError(f"{len(problems)} numbers of the page are not those of the frame: {problems[0]}")
+    page = out_dir / PAGE
+    partial = page.with_suffix(".part")
+    partial.write_text(html, encoding="utf-8")
+    partial.replace(page)
+    return page
+
+
+def _program() -> str:
+    try:
+        return version("cohortlock")
+    except PackageNotFoundError:
+        return ""
+
+
+def _part(locked: Locked, frame: Frame, language: Language, folder: Path) -> Part:
+    writer = Writer(locked, frame, language)
+    return Part(
+        language=language,
+        summary=prose.summary(writer),
+        tables=(writer.baseline(), writer.change(), writer.correlation()),
+        figures=_drawings(locked, frame, language, folder),
+        safety=annex.safety(writer),
+        missing=annex.missing(writer),
+        reading=prose.reading(writer),
+        methods=prose.methods(writer),
+        routing=annex.routing(writer),
+        printed=annex.printed(writer),
+    )
+
+
+def _drawings(locked: Locked, frame: Frame, language: Language, folder: Path) -> list[Drawing]:
+    from analysis.report.figures import Figure, draw_means, draw_scatter
+    from analysis.report.flowchart import draw_flow
+
+    planned = locked.protocol.analysis.correlate
+    drawn: list[tuple[str, Figure | None]] = [
+        ("flow", draw_flow(locked, frame, language, f"flow-{language}", folder)),
+        ("means", draw_means(locked, frame, language, f"means-{language}", folder)),
+    ]
+    for number, one in enumerate(planned, start=1):
+        name = f"scatter{number if len(planned) > 1 else ''}-{language}"
+        drawn.append(("scatter", draw_scatter(locked, frame, one, language, name, folder)))
+    kept = [(place, figure) for place, figure in drawn if figure is not None]
+    return [
+        Drawing(number, place, {lang: say(place, lang) for lang in LANGUAGES}, Markup(figure.svg))  # noqa: S704 - matplotlib's
+        for number, (place, figure) in enumerate(kept, start=1)
+    ]
+
+
+def _to_csv(sheet: Sheet, path: Path) -> None:
+    """The table as text; with a byte order mark, so that spreadsheet programs read Chinese."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        out = csv.writer(file)
+        out.writerow([sheet.caption])
+        for row in _lines(sheet):
+            out.writerow(row)
+        for note in sheet.notes:
+            out.writerow([plain(note)])
+
+
+def _lines(sheet: Sheet) -> Iterable[list[str]]:
+    under = 0
+    for row in (*sheet.head, *sheet.body):
+        words = [plain(cell.pieces) for cell in row.cells]
+        if under and row.cells[0].rows == 1:
+            yield ["", *words]
+        else:
+            yield words
+        under = max((cell.rows for cell in row.cells), default=1) if row.cells[0].rows > 1 else under
+        under = max(0, under - 1)

@@ -76,6 +76,12 @@ def spearman(x: Values, y: Values, confidence: float = 0.95) -> TestResult:
     return _tested(_SPEARMAN, r, a.n, error, confidence)
 
 
+def _spread(squares: Fraction) -> Fraction:
+    if squares == 0:
+        raise Undefined("x is constant")
+    return squares
+
+
 @dataclass(frozen=True)
 class Line:
     """y = intercept + slope x, with standard errors and what a confidence band needs; None is undefined."""
@@ -106,9 +112,7 @@ def line(x: Values, y: Values) -> Line:
         a, b = pairs(x, y)
         a.at_least(2)
         xx, yy, xy = _products(a, b)
-        if xx == 0:
-            raise Undefined("x is constant")
-        slope = xy / xx
+        slope = xy / _spread(xx)
         intercept = b.mean - slope * a.mean
         left = yy - slope * xy
         fitted = Line(
@@ -136,5 +140,5 @@ def line(x: Values, y: Values) -> Line:
         )
     except Undefined as reason:
         return Line(0, notes=(str(reason),))
-    except OverflowError:
+    except (OverflowError, ZeroDivisionError):
         return Line(0, notes=(OUT_OF_RANGE,))

@@ -9,8 +9,9 @@ __all__ = ["Comparison"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """``estimate`` is first minus second (of means, or of mean ranks); ``protected`` pairs were not tested at all,
-    because a wider range that contains them was not significant.
+    """``estimate`` is first minus second, of means or of mean ranks.
+
+    ``protected`` pairs were not tested at all: a wider range that contains them was not significant.
     """
 
     first: str

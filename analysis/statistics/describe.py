@@ -56,5 +56,5 @@ def describe(values: Values, confidence: float = 0.95) -> Description:
         )
     except Undefined as reason:
         return Description(len(column), notes=(str(reason),))
-    except OverflowError:
+    except (OverflowError, ZeroDivisionError):
         return Description(len(column), notes=(OUT_OF_RANGE,))

@@ -22,8 +22,8 @@ def shapiro(values: Values) -> TestResult:
         raise Undefined("all values are equal")
     from scipy import stats
 
-    # Centred and of unit size, or shared leading digits eat the double's precision.
-    centred = [float((u * x.n - x.total) / (x.n * (max(x.units) - min(x.units)))) for u in x.units]
+    # Sorted, so that the order of rows changes no digit; centred and of unit size, or shared leading digits eat the double's precision.
+    centred = [float((u * x.n - x.total) / (x.n * (max(x.units) - min(x.units)))) for u in sorted(x.units)]
     w, p = stats.shapiro(centred)
     notes = (f"P is an extrapolation above n = {_TABULATED}",) if x.n > _TABULATED else ()
     return TestResult(_METHOD, float(w), p=float(p), n=(x.n,), notes=notes, symbol="w")

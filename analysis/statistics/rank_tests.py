@@ -164,8 +164,8 @@ def kruskal_wallis(*groups: Values) -> TestResult:
 
 def dunn(groups: Mapping[str, Values], alpha: float = 0.05) -> tuple[Comparison, ...]:
     """Dunn's pairwise comparisons after Kruskal-Wallis, P adjusted by Holm; empty when undefined."""
-    kept = [(name, g) for name, g in zip(groups, samples(*groups.values()), strict=True) if g.n]
     try:
+        kept = [(name, g) for name, g in zip(groups, samples(*groups.values()), strict=True) if g.n]
         sums, _, variance = _rank_groups([g for _, g in kept])
     except Undefined:
         return ()

@@ -11,7 +11,7 @@ __all__ = ["OUT_OF_RANGE", "TestResult", "Undefined", "defined"]
 
 _P = ParamSpec("_P")
 
-OUT_OF_RANGE: Final = "a value is beyond what a double can hold"
+OUT_OF_RANGE: Final = "a square is beyond what a double can hold"
 
 
 class Undefined(Exception):
@@ -63,7 +63,10 @@ def defined(method: str, symbol: str = "") -> Callable[[Callable[_P, TestResult]
                 return test(*args, **kwargs)
             except Undefined as reason:
                 return TestResult(method, symbol=symbol, notes=(str(reason),))
-            except OverflowError:
+            except (
+                OverflowError,
+                ZeroDivisionError,
+            ):  # squares beyond the largest or below the smallest double
                 return TestResult(method, symbol=symbol, notes=(OUT_OF_RANGE,))
 
         return run

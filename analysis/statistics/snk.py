@@ -90,7 +90,7 @@ def snk(groups: Mapping[str, Values], alpha: float = 0.05) -> Snk:
         result = snk_from_means({name: float(g.mean) for name, g in kept.items()}, size, mse, df, alpha)
     except Undefined as reason:
         return Snk(notes=(str(reason),))
-    except OverflowError:
+    except (OverflowError, ZeroDivisionError):
         return Snk(notes=(OUT_OF_RANGE,))
     if len({g.n for g in kept.values()}) == 1:
         return result

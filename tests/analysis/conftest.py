@@ -95,3 +95,24 @@ def results(locked):
     from analysis.plan import analyse
 
     return analyse(locked)
+
+
+@pytest.fixture(scope="session")
+def protocol() -> Protocol:
+    return template()
+
+
+@pytest.fixture(scope="session")
+def make_locked():
+    return locked_from
+
+
+@pytest.fixture(scope="session")
+def funnel() -> dict:
+    return flow()
+
+
+@pytest.fixture(scope="session")
+def simulated(protocol) -> Locked:
+    study = protocol.study.model_copy(update={"simulated": True})
+    return locked_from(wide(), protocol.model_copy(update={"study": study}))

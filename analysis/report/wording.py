@@ -1,0 +1,206 @@
+"""What the report says, in Chinese and in English; the study's own words come from the protocol."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from analysis.dataset import Locked
+from extract.study.protocol import Label, Protocol
+
+__all__ = [
+    "LANGUAGES",
+    "METHODS",
+    "PHRASES",
+    "REASONS",
+    "Language",
+    "label_of",
+    "method_name",
+    "say",
+    "step_label",
+    "with_unit",
+]
+
+Language = Literal["zh", "en"]
+LANGUAGES: Final[tuple[Language, Language]] = ("zh", "en")
+
+
+def _two(zh: str, en: str) -> dict[Language, str]:
+    return {"zh": zh, "en": en}
+
+
+PHRASES: Final[dict[str, dict[Language, str]]] = {
+    "report": _two("统计分析报告", "Statistical report"),
+    "simulated": _two(
+        "模拟数据：患者与评审均为模拟，不得用于临床判断",
+        "Simulated: patients and reviewers are simulated; not for clinical use",
+    ),
+    "snapshot": _two("锁定数据集", "Locked dataset"),
+    "logical_hash": _two("内容哈希", "Content hash"),
+    "protocol_hash": _two("方案哈希", "Protocol hash"),
+    "participants": _two("参与者", "participants"),
+    "click": _two(
+        "点击任一数字，可见其方法、例数与参与者。", "Click any number for its method, n and participants."
+    ),
+    "summary": _two("主要结果", "Main results"),
+    "methods": _two("统计学方法", "Statistical methods"),
+    "h_baseline": _two("基线特征", "Baseline"),
+    "h_change": _two("治疗前后变化", "Change"),
+    "h_correlation": _two("变化量的相关性", "Correlation"),
+    "h_printed": _two("与已发表数字的比较", "Beside the published numbers"),
+    "flow": _two("病例筛选流程", "Flow of participants"),
+    "baseline": _two("纳入患者的基线特征", "Baseline characteristics of the participants"),
+    "change": _two("治疗前后各指标的变化", "Values before and after treatment, and their change"),
+    "correlation": _two("变化量的相关性分析", "Correlation of the changes"),
+    "scatter": _two("变化量散点图", "Scatter plot of the changes"),
+    "means": _two("各组治疗前后均数", "Group means before and after"),
+    "safety": _two("安全性事件", "Safety events"),
+    "missing": _two("缺失情况", "Missing values"),
+    "routing": _two("检验方法的选择及依据", "How each test was chosen"),
+    "reading": _two("解读须知", "How to read these numbers"),
+    "printed": _two("与已发表数字不一致者", "Numbers that differ from the published ones"),
+    "index": _two("数字索引", "Index of numbers"),
+    "table": _two("表", "Table "),
+    "figure": _two("图", "Figure "),
+    "item": _two("指标", "Variable"),
+    "statistic": _two("统计量", "Statistic"),
+    "group": _two("组别", "Group"),
+    "time": _two("时间点", "Time point"),
+    "category": _two("类别", "Category"),
+    "overall": _two("总体", "Overall"),
+    "between": _two("组间变化量比较", "Change between groups"),
+    "delta": _two("变化量", "Change"),
+    "relief": _two("缓解率", "relief"),
+    "value": _two("数值", "Value"),
+    "mean_sd": _two("均数±标准差", "mean ± SD"),
+    "interval": _two("95%置信区间", "95% CI"),
+    "pearson": _two("Pearson相关系数", "Pearson correlation"),
+    "spearman": _two("Spearman等级相关系数", "Spearman correlation"),
+    "kendall": _two("Kendall相关系数", "Kendall correlation"),
+    "r2": _two("决定系数", "Coefficient of determination"),
+    "between_groups": _two("组间比较", "Between groups"),
+    "test": _two("所选检验", "Test chosen"),
+    "reason": _two("依据", "Why"),
+    "beside": _two("同时列出", "Beside it"),
+    "ours": _two("本次计算", "Computed here"),
+    "theirs": _two("已发表", "Published"),
+    "n_missing": _two("缺失例数", "Missing, n"),
+    "percent": _two("百分比/%", "%"),
+    "none_missing": _two("全部指标均无缺失。", "No value is missing."),
+    "no_flow": _two("数据集未附筛选流程。", "The dataset carries no flow."),
+    "patients": _two("患者", "patients"),
+    "visits": _two("就诊", "visits"),
+    "excluded": _two("排除", "Excluded"),
+    "fit": _two("总体回归直线及95%置信带", "Overall fit with 95% band"),
+    "undefined": _two("—", "—"),
+    "language": _two("语言", "Language"),
+    "simulated_short": _two("模拟", "SIMULATED"),
+}
+
+
+METHODS: Final[dict[str, str]] = {
+    "Student t test": "独立样本t检验",
+    "Welch t test": "Welch校正t检验",
+    "Mann-Whitney U test": "Mann-Whitney U检验",
+    "paired t test": "配对样本t检验",
+    "one-sample t test": "单样本t检验",
+    "Wilcoxon signed-rank test": "Wilcoxon符号秩检验",
+    "one-way ANOVA": "单因素方差分析",
+    "Kruskal-Wallis H test": "Kruskal-Wallis H检验",
+    "Student-Newman-Keuls": "SNK-q检验",
+    "Dunn, Holm-adjusted": "Dunn检验（Holm校正）",
+    "Pearson chi-square": "Pearson χ²检验",
+    "chi-square with Yates's correction": "连续性校正χ²检验",
+    "likelihood-ratio chi-square": "似然比χ²检验",
+    "Fisher exact test": "Fisher确切概率法",
+    "Shapiro-Wilk": "Shapiro-Wilk检验",
+    "Levene test (mean-centred)": "Levene检验（以均数为中心）",
+    "arithmetic mean": "算术均数",
+    "standard deviation, n - 1": "标准差（n−1）",
+    "median": "中位数",
+    "quartile, HAVERAGE": "四分位数（HAVERAGE）",
+    "95% interval of the mean, t": "均数的95%置信区间（t分布）",
+    "values that are there": "有值例数",
+    "values that are not there": "缺失例数",
+    "counted in the funnel": "筛选漏斗计数",
+    "percent of participants": "占全部参与者的百分比",
+    "participants": "参与者人数",
+    "participants in the category": "该类别例数",
+    "percent of those with a value": "占有值者的百分比",
+    "Pearson correlation": "Pearson相关",
+    "Spearman correlation": "Spearman等级相关",
+    "least squares line": "最小二乘直线",
+}
+"""English name of a method, as in the frame -> the Chinese one."""
+
+REASONS: Final[dict[str, dict[Language, str]]] = {
+    "normal": _two("变化量符合正态分布", "the changes pass as normal"),
+    "normal_equal": _two("各组正态，方差齐", "normal in each group, variances equal"),
+    "normal_unequal": _two("各组正态，方差不齐", "normal in each group, variances unequal"),
+    "not_normal": _two("不符合正态分布", "not normal"),
+    "normality_unknown": _two(
+        "例数过少或数值恒定，无法判断正态性", "too few or constant values to judge normality"
+    ),
+    "declared": _two("方案规定按正态处理", "taken as normal by the protocol"),
+    "declared_equal": _two("方案规定按正态处理，方差齐", "taken as normal by the protocol, variances equal"),
+    "declared_unequal": _two(
+        "方案规定按正态处理，方差不齐", "taken as normal by the protocol, variances unequal"
+    ),
+    "counts_pearson": _two("期望频数足够", "expected counts suffice"),
+    "counts_yates": _two("四格表，有期望频数过小", "fourfold table with a small expected count"),
+    "counts_fisher": _two("期望频数过小", "expected counts too small"),
+}
+
+_STEPS: Final[dict[str, dict[Language, str]]] = {
+    "window": _two("检索时间窗内全部就诊", "All visits in the search window"),
+    "search": _two("数据库检索命中（超集）", "Found by the database search (superset)"),
+    "match": _two("逐字核对检索式后符合", "Satisfy the search expression, matched exactly"),
+    "included": _two("最终纳入", "Included"),
+    "review": _two("人工评审", "Review"),
+}
+
+
+def say(key: str, language: Language) -> str:
+    """The phrase in this language."""
+    return PHRASES[key][language]
+
+
+def label_of(label: Label, language: Language) -> str:
+    """One side of a protocol label."""
+    return label.zh if language == "zh" else label.en
+
+
+def with_unit(protocol: Protocol, variable: str, language: Language) -> str:
+    """``年龄/岁`` in Chinese (quantity over unit), ``Age (years)`` in English."""
+    found = next((v for v in protocol.variable if v.id == variable), None)
+    if found is None:
+        return say("relief", language) if variable.endswith("relief") else variable
+    name = label_of(found.label, language)
+    if found.unit is None:
+        return name
+    unit = label_of(found.unit, language)
+    return (
+        f"{name}/({unit})"
+        if language == "zh" and "/" in unit
+        else (f"{name}/{unit}" if language == "zh" else f"{name} ({unit})")
+    )
+
+
+def step_label(locked: Locked, step: str, language: Language) -> str:
+    """What a step of the funnel is called: a criterion by the protocol, the rest by us."""
+    for criterion in locked.protocol.criteria:
+        if criterion.id == step:
+            return label_of(criterion.label, language)
+    return _STEPS[step][language] if step in _STEPS else step
+
+
+def method_name(method: str, language: Language) -> str:
+    """The method in this language; what follows a colon or ``with`` or ``of`` stays as it is."""
+    if language == "en":
+        return method
+    if method in METHODS:
+        return METHODS[method]
+    for joint, zh in ((": ", "："), (" with ", "，对"), (" of ", "：")):
+        head, found, tail = method.partition(joint)
+        if found and head in METHODS:
+            return f"{METHODS[head]}{zh}{tail}"
+    return method

@@ -116,7 +116,7 @@ class Screening:
                     "criterion": c.id,
                     "verdict": self.auto.get((p, c.id), "met") if c.auto else "unknown",
                     "auto": c.auto,
-                    "evidence": [f"{p}-{c.id}"],
+                    "evidence": [f"{p}-{c.id}"] if p != "out" else [],
                     "reason": "",
                 }
                 for p in [*self.patients, "out"]

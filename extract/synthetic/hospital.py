@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from extract.errors import NotFound
+from extract.errors import NotFound, StorageFault
 from extract.synthetic.casebook import Row
 from extract.synthetic.cases import COHORT_SIZE
 from extract.synthetic.roster import admit, truth_of
@@ -94,14 +94,17 @@ def _write(sink: Sink, counts: dict[str, int], table: str, rows: list[Row]) -> N
 
 
 def _write_truth(path: Path, seed: int, patients: int, people: list[dict[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     found = {
         "seed": seed,
         "patients": patients,
         "planted": [one for one in people if one["kind"] == "planted"],
         "decoys": [one for one in people if one["kind"] != "planted"],
     }
-    path.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageFault(f"{path}: cannot be written: {error.strerror}", "Choose another folder.") from None
 
 
 def _arrow_type(sql: str) -> pa.DataType:

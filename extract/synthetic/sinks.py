@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -79,11 +80,18 @@ class _Sqlite(Sink):
 
     def execute(self, statements: Sequence[str]) -> None:
         for statement in statements:
-            self._open().execute(statement)
+            with self._disk():
+                self._open().execute(statement)
 
     def write(self, table: str, rows: Sequence[Row]) -> None:
-        try:
+        with self._disk():
             self._open().executemany(self._insert[table], rows)
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        """A full or vanished disk becomes StorageFault."""
+        try:
+            yield
         except sqlite3.OperationalError as error:
             raise StorageFault(f"{self._path}: cannot be written: {error}", "Free some space.") from None
 

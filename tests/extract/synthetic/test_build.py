@@ -183,6 +183,24 @@ def test_a_place_that_cannot_be_written_is_said_plainly(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFault):
         hospital.build(tmp_path / "file" / "his.db", patients=100, truth=tmp_path / "t.json")
+    with pytest.raises(StorageFault):
+        hospital.build(tmp_path / "his.db", patients=100, truth=tmp_path / "file" / "t.json")
+    assert not (tmp_path / "his.db").exists()
+
+
+def test_a_full_disk_is_said_plainly_and_leaves_nothing(tmp_path, monkeypatch):
+    """SQLite's own answer to a full disk, given by a page limit, becomes StorageFault."""
+
+    def small(target):
+        sink = opened(target)
+        sink.execute(["PRAGMA max_page_count = 60"])
+        return sink
+
+    opened = sinks.open_sink
+    monkeypatch.setattr(hospital, "open_sink", small)
+    with pytest.raises(StorageFault, match="full"):
+        hospital.build(tmp_path / "his.db", patients=400, truth=tmp_path / "t.json")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_fewer_patients_than_are_planted_are_refused(tmp_path):

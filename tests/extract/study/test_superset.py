@@ -16,7 +16,6 @@ from extract.study.lexer import DEFAULT_SCOPES
 from extract.study.protocol import Search
 from extract.study.superset import pattern
 
-SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 FIELDS = ("document", "diagnosis", "imaging", "lab", "medication", "procedure")
 
 
@@ -56,11 +55,12 @@ class _Duck:
 
 
 class _Postgres:
-    def __init__(self):
+    def __init__(self, url):
+        self.server = url.replace("+psycopg", "")
         self.name = f"superset_{uuid.uuid4().hex}"
-        with psycopg.connect(SERVER, autocommit=True) as server:
+        with psycopg.connect(self.server, autocommit=True) as server:
             server.execute(f"CREATE DATABASE {self.name} ENCODING 'UTF8' TEMPLATE template0")
-        self.connection = psycopg.connect(SERVER, dbname=self.name, autocommit=True)
+        self.connection = psycopg.connect(self.server, dbname=self.name, autocommit=True)
         self.connection.execute("CREATE TABLE record (visit INTEGER, field TEXT, text TEXT)")
 
     def fill(self, rows):
@@ -74,13 +74,14 @@ class _Postgres:
 
     def close(self):
         self.connection.close()
-        with psycopg.connect(SERVER, autocommit=True) as server:
+        with psycopg.connect(self.server, autocommit=True) as server:
             server.execute(f"DROP DATABASE {self.name}")
 
 
 @pytest.fixture(scope="module", params=[_Sqlite, _Duck, pytest.param(_Postgres, marks=pytest.mark.postgres)])
 def engine(request):
-    one = request.param()
+    arguments = [request.getfixturevalue("postgres_url")] if request.param is _Postgres else []
+    one = request.param(*arguments)
     yield one
     one.close()
 

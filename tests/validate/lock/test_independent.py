@@ -1,0 +1,103 @@
+"""The thirty lines of docs/verify.md, which import nothing of ours, agree with us."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from validate.lock.canonical import hash_table
+from validate.lock.verify import verify
+
+CODE = (
+    (Path(__file__).parents[3] / "docs" / "verify.md")
+    .read_text(encoding="utf-8")
+    .split("```python\n")[1]
+    .split("```")[0]
+)
+OURS = {"flows", "extract", "validate", "analysis", "sql"}
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    path = tmp_path_factory.mktemp("verify") / "verify.py"
+    path.write_text(CODE, encoding="utf-8")
+    return path
+
+
+def run(script, snapshot):
+    return subprocess.run(
+        [sys.executable, "-I", script, snapshot], capture_output=True, text=True, check=False
+    )
+
+
+def test_it_has_thirty_lines_and_imports_nothing_of_ours():
+    assert len(CODE.splitlines()) <= 30
+    imported = set()
+    for node in ast.walk(ast.parse(CODE)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module.split(".")[0])
+    assert not imported & OURS
+
+
+def test_it_prints_the_logical_hash_of_a_sound_snapshot(script, snapshot):
+    found = run(script, snapshot)
+    assert found.stderr == ""
+    assert found.stdout.strip() == verify(snapshot).logical_hash
+
+
+@pytest.mark.parametrize(
+    "name", ["data.parquet", "flow.json", "manifest.json", "signatures/data-manager.json", "audit.jsonl"]
+)
+def test_it_stops_at_a_changed_file(script, snapshot, name):
+    data = bytearray((snapshot / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (snapshot / name).write_bytes(bytes(data))
+    assert run(script, snapshot).returncode != 0
+
+
+@pytest.fixture(scope="module")
+def table_hash(tmp_path_factory):
+    """The script's own function, over tables written to a folder of ours."""
+    tree = ast.parse(CODE)
+    wanted = (ast.Import, ast.ImportFrom, ast.FunctionDef)
+    names = {"root": tmp_path_factory.mktemp("tables"), "sha256": None}
+    tree.body = [node for node in tree.body if isinstance(node, wanted)]
+    exec(compile(tree, "docs/verify.md", "exec"), names)  # noqa: S102 - our own documentation
+    names["sha256"] = lambda data: names["hashlib"].sha256(data).hexdigest()
+
+    def of(table):
+        pq.write_table(table, names["root"] / "t.parquet")
+        return names["table_hash"]("t.parquet")
+
+    return of
+
+
+cells = {
+    "text": st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+    "whole": st.none() | st.integers(-(2**53), 2**53),
+    "tenth": st.none() | st.decimals(-(10**8), 10**8, places=1, allow_nan=False),
+}
+rows = st.lists(st.fixed_dictionaries(cells), max_size=6)
+SCHEMA = pa.schema([("text", pa.string()), ("whole", pa.int64()), ("tenth", pa.decimal128(18, 1))])
+
+
+@given(rows)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_it_agrees_with_us_on_any_rows_shuffled_and_written_by_others(table_hash, found):
+    table = pa.Table.from_pylist(found, SCHEMA)
+    expected = hash_table(table)
+    assert table_hash(table) == expected
+    assert table_hash(pa.Table.from_pylist(found[::-1], SCHEMA)) == expected
+    assert table_hash(pa.Table.from_pandas(table.to_pandas())) == expected
+    with duckdb.connect() as connection:
+        connection.register("given", table)
+        assert table_hash(connection.sql("SELECT tenth, text, whole FROM given").to_arrow_table()) == expected

@@ -28,6 +28,8 @@ def load() -> Any:
         import great_expectations
         import great_expectations.expectations
 
+    # This one sets a level of its own, and tells of every temporary folder that it makes.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     return great_expectations
 
 

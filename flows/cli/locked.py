@@ -1,0 +1,130 @@
+"""Verbs of the lock and after: check, lock, unlock, verify, diff, export, analyse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from extract.errors import ChecksFailed, SnapshotBroken
+from flows.cli.arguments import Snapshot, Study, snapshot_path
+from flows.cli.output import AsJson, result, table, talk
+
+__all__ = ["register"]
+
+_HERE = Path()
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs to ``app``."""
+    for verb in (check, lock, unlock, verify, diff, export, analyse):
+        app.command()(verb)
+
+
+def check(study: Study = _HERE, as_json: AsJson = False) -> None:
+    """Run the protocol's checks over the reconciled values; failing rows are named, their values are not."""
+    from flows import steps
+
+    told = steps.check(study)
+    result(told, as_json, lambda: _check_lines(told))
+    if not told["ok"]:
+        raise typer.Exit(ChecksFailed.code)
+
+
+def lock(study: Study = _HERE, as_json: AsJson = False) -> None:
+    """Lock: reconcile, check and write a signed snapshot; shows every precondition that is open.
+
+    Each role of [lock] signatures signs with its key (`cohortlock key`). A passphrase is asked for, or
+    taken from COHORTLOCK_PASSPHRASE_<ROLE>.
+    """
+    from extract.study.folder import StudyFolder
+    from flows import steps
+    from flows.cli.people import passphrase
+
+    folder = StudyFolder.at(study)
+    told = steps.lock(study, {role: passphrase(role) for role in steps.keys_at_hand(folder)})
+    result(told, as_json, lambda: [f"{told['path']}", f"logical hash {told['logical_hash']}"])
+    talk(f"Next: `cohortlock analyse {told['path']} --out {told['reports']}`.")
+
+
+def unlock(
+    study: Study = _HERE,
+    reason: Annotated[str, typer.Option(help="Why the data must change; it stands in the audit.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Open a locked study for a new version, with a reason. The locked snapshot stays as it is."""
+    from flows import steps
+
+    told = steps.unlock(study, reason=reason)
+    result(told, as_json, lambda: [f"open again; version {told['version']} stays as it was"])
+
+
+def verify(snapshot: Snapshot, as_json: AsJson = False) -> None:
+    """Whether a snapshot is, byte for byte, what was signed. Needs no server and no study."""
+    from validate.lock.verify import verify as examine
+
+    report = examine(snapshot_path(snapshot))
+    told = report.to_json()
+    result(
+        told,
+        as_json,
+        lambda: (
+            [f"ok: {told['files']} files, logical hash {told['logical_hash']}"]
+            if report.ok
+            else [problem["message"] for problem in told["problems"]]
+        ),
+    )
+    if not report.ok:
+        raise typer.Exit(SnapshotBroken.code)
+
+
+def diff(
+    before: Annotated[str, typer.Argument(help="A snapshot's folder, or STUDY@vN.")],
+    after: Annotated[str, typer.Argument(help="Another snapshot of the same study.")],
+    as_json: AsJson = False,
+) -> None:
+    """Which cells differ between two snapshots of a study."""
+    from flows import steps
+
+    told = steps.diff(snapshot_path(before), snapshot_path(after))
+    result(told, as_json, lambda: _diff_lines(told))
+
+
+def export(
+    snapshot: Snapshot,
+    out: Annotated[Path, typer.Option(help="Folder for the files; made if it is not there.")],
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="csv (default) or parquet; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a verified snapshot with its codebook for other programs."""
+    from flows import steps
+
+    told = steps.export(snapshot_path(snapshot), out, formats or ["csv"])
+    result(told, as_json, lambda: told["files"])
+
+
+def analyse(
+    snapshot: Snapshot,
+    out: Annotated[Path, typer.Option(help="Folder for the report; made if it is not there.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tables, figures and report (zh and en) of a locked snapshot."""
+    from flows import steps
+
+    told = steps.analyse(snapshot_path(snapshot), out)
+    result(told, as_json, lambda: [told["report"]])
+
+
+def _check_lines(told: dict[str, Any]) -> Iterator[str]:
+    rows = ([c["status"], c["id"], c["label"]["en"], ", ".join(c["keys"][:5])] for c in told["checks"])
+    yield from table(("status", "check", "label", "rows that fail"), rows)
+    yield ", ".join(f"{count} {name}" for name, count in told["counts"].items() if count)
+
+
+def _diff_lines(told: dict[str, Any]) -> Iterator[str]:
+    for key, value in told.items():
+        yield f"{key}: {len(value) if isinstance(value, list) else value}"

@@ -1,0 +1,107 @@
+"""Verbs about people: accounts and roles, signing keys."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from extract.errors import NotReady
+from flows.cli.arguments import Study
+from flows.cli.output import AsJson, result, table
+
+__all__ = ["passphrase", "register"]
+
+_HERE = Path()
+
+
+class Act(StrEnum):
+    """What can be done with accounts."""
+
+    list = "list"
+    add = "add"
+    close = "close"
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs to ``app``."""
+    for verb in (user, key):
+        app.command()(verb)
+
+
+def user(
+    study: Study = _HERE,
+    action: Annotated[Act, typer.Argument(help="What to do.")] = Act.list,
+    account: Annotated[str, typer.Argument(metavar="ID", help="Whose account to add or close.")] = "",
+    role: Annotated[
+        str, typer.Option(help="data_manager, reviewer, arbitrator, abstractor, analyst or auditor.")
+    ] = "reviewer",
+    name: Annotated[str, typer.Option(help="The person's name, as the audit will show it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the study's accounts, add one, or close one."""
+    from extract.study.database import StudyDatabase
+    from extract.study.folder import StudyFolder
+    from validate.review import accounts
+
+    if action is not Act.list and not account:
+        raise typer.BadParameter("an account's id is needed to add or close it", param_hint="ID")
+    folder = StudyFolder.at(study)
+    with StudyDatabase.open(folder, folder.protocol()) as database:
+        if action is Act.add:
+            accounts.add(database, accounts.MACHINE, account_id=account, name=name or account, role=role)
+        elif action is Act.close:
+            accounts.change(database, accounts.MACHINE, account, works=False)
+        with database.reading() as connection:
+            people = [
+                {"id": a.id, "name": a.name, "role": a.role.value}
+                for a in accounts.active(connection).values()
+            ]
+    result(
+        {"accounts": people},
+        as_json,
+        lambda: table(("id", "role", "name"), ([p["id"], p["role"], p["name"]] for p in people)),
+    )
+
+
+def key(
+    study: Study = _HERE,
+    role: Annotated[str, typer.Option(help="Make a key for this role of [lock] signatures.")] = "",
+    name: Annotated[str, typer.Option(help="Who signs in this role.")] = "",
+    meaning: Annotated[str, typer.Option(help="What the signature means.")] = "I approve this dataset",
+    as_json: AsJson = False,
+) -> None:
+    """List which roles can sign the lock, or make a signing key for one."""
+    from extract.study.folder import StudyFolder
+    from validate.lock.keys import available, create_signer
+
+    folder = StudyFolder.at(study)
+    roles = folder.protocol().lock.signatures
+    if role:
+        create_signer(folder, name=name or role, role=role, meaning=meaning, passphrase=passphrase(role))
+    held = available(folder, roles)
+    result(
+        {"roles": [{"role": r, "key": there} for r, there in held.items()]},
+        as_json,
+        lambda: table(("role", "key"), ((r, "yes" if there else "no") for r, there in held.items())),
+    )
+
+
+def passphrase(role: str) -> str:
+    """The passphrase of a role's key: from COHORTLOCK_PASSPHRASE_<ROLE>, or asked for on a terminal."""
+    from flows.steps import passphrase_variable
+
+    variable = passphrase_variable(role)
+    if (given := os.environ.get(variable)) is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise NotReady(
+            f"the passphrase of {role!r} is needed", f"Run in a terminal, or set {variable} for this command."
+        )
+    import getpass
+
+    return getpass.getpass(f"Passphrase of {role}: ")

@@ -1,0 +1,110 @@
+"""Verbs of the way from the hospital to the reviewers: pull, funnel, why, schedule."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.arguments import Study
+from flows.cli.output import AsJson, result, table, talk, tracker
+
+__all__ = ["register"]
+
+_HERE = Path()
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs to ``app``."""
+    for verb in (pull, funnel, why, schedule):
+        app.command()(verb)
+
+
+def pull(study: Study = _HERE, as_json: AsJson = False) -> None:
+    """Pull new and changed records, read them, and queue what has to be judged.
+
+    Goes through Prefect when PREFECT_API_URL is set, otherwise runs the same steps here.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        from flows.server import hush
+
+        hush()
+        from flows.nightly import nightly
+
+        told = nightly(str(study))["pull"]
+    else:
+        from flows import steps
+
+        with tracker("pull") as progress:
+            told = steps.pull(study, progress)
+        talk("Reading the charts ...")
+        steps.screen(study)
+        steps.queue(study, told["run"])
+    result(told, as_json, lambda: _pull_lines(told))
+
+
+def funnel(study: Study = _HERE, as_json: AsJson = False) -> None:
+    """How many patients and visits remain after each step, and what each criterion costs."""
+    from flows import steps
+
+    told = steps.funnel(study)
+    result(
+        told,
+        as_json,
+        lambda: table(
+            ("step", "label", "patients", "visits", "-patients", "-visits"),
+            (
+                [step[k] for k in ("id", "label", "patients", "visits", "removed_patients", "removed_visits")]
+                for step in told["steps"]
+            ),
+        ),
+    )
+
+
+def why(
+    study: Study,
+    name: Annotated[str, typer.Argument(metavar="PATIENT_OR_VISIT", help="A patient's or a visit's id.")],
+    as_json: AsJson = False,
+) -> None:
+    """Why a patient or a visit is in or out, with the evidence. Shows patient data."""
+    from flows import steps
+
+    told = steps.why(study, name)
+    result(told, as_json, lambda: ["in" if told["in"] else "out", *_reasons(told["reasons"])])
+
+
+def schedule(
+    study: Study = _HERE,
+    cron: Annotated[str, typer.Option(help="When, as five cron fields.")] = "30 1 * * *",
+    pool: Annotated[str, typer.Option(help="Prefect work pool; made if it is not there.")] = "cohortlock",
+    as_json: AsJson = False,
+) -> None:
+    """Register the nightly flow of this study with the Prefect server at PREFECT_API_URL."""
+    from flows.schedule import register_nightly
+
+    told = register_nightly(study, cron=cron, pool=pool)
+    result(told, as_json, lambda: [f"{told['deployment']} at {told['cron']} ({told['timezone']})"])
+    talk(f"A worker must run: `prefect worker start --pool {pool}`.")
+
+
+def _pull_lines(told: dict[str, Any]) -> Iterator[str]:
+    kinds = ("new", "changed", "unchanged", "gone")
+    yield from table(
+        ("table", *kinds), ([name, *(counts[k] for k in kinds)] for name, counts in told["records"].items())
+    )
+    yield f"{told['candidates']} visits may satisfy the search, {told['seconds']:.1f} s"
+    for rejected in told["rejected"]:
+        yield f"not taken: {rejected['count']} of {rejected['table']}: {rejected['reason']}"
+
+
+def _reasons(reasons: list[Any]) -> Iterator[str]:
+    for reason in reasons:
+        if isinstance(reason, dict):
+            yield "  " + "; ".join(
+                f"{key} {value}" for key, value in reason.items() if value not in (None, "")
+            )
+        else:
+            yield f"  {reason}"

@@ -1,0 +1,143 @@
+"""Verbs for a study that is being set up: demo, init, lint, doctor, sql."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from extract.errors import AlreadyExists, NotFound, ProtocolInvalid
+from flows.cli.arguments import Study
+from flows.cli.output import AsJson, result, talk, tracker
+
+__all__ = ["register"]
+
+_HERE = Path()
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs to ``app``, in the order of a study's life."""
+    for verb in (demo, init, lint, doctor, sql):
+        app.command()(verb)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the demo; made, must not exist.")] = Path(
+        "cohortlock-demo"
+    ),
+    patients: Annotated[int, typer.Option(min=2000, help="Patients in the simulated hospital.")] = 20_000,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the hospital and of the simulated reviewers.")
+    ] = 20220101,
+    as_json: AsJson = False,
+) -> None:
+    """Build a simulated hospital, run the whole road on it, print where the report is."""
+    from flows.demo import run
+
+    with tracker("demo") as progress:
+        told = run(out, patients=patients, seed=seed, people=people, progress=progress)
+    result(told, as_json, lambda: _demo_lines(told))
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new study's folder.")],
+    template: Annotated[str, typer.Option(help="The shipped study to start from.")] = "esr-pain",
+    as_json: AsJson = False,
+) -> None:
+    """Make a new study folder: study.toml and site.toml, with comments."""
+    files = write_templates(folder, template)
+    talk(f"Next: edit both, then `cohortlock lint {folder}` and `cohortlock doctor {folder}`.")
+    result({"folder": str(folder), "files": files}, as_json, lambda: (str(folder / name) for name in files))
+
+
+def lint(study: Study = _HERE, as_json: AsJson = False) -> None:
+    """Contradictions, unused terms and empty windows of study.toml, with line numbers."""
+    from extract.study.lint import lint as problems_of
+
+    path = study / "study.toml" if study.is_dir() else study
+    if not path.is_file():
+        raise NotFound(f"{path}: there is no such file", "`cohortlock init DIR` makes a new study folder.")
+    problems = [asdict(problem) for problem in problems_of(path)]
+    bad = any(problem.get("severity") != "warning" for problem in problems)
+    result(
+        {"ok": not bad, "problems": problems},
+        as_json,
+        lambda: (
+            [line for problem in problems for line in _problem_lines(path.name, problem)]
+            or [f"{path.name}: nothing to mend"]
+        ),
+    )
+    if bad:
+        raise typer.Exit(ProtocolInvalid.code)
+
+
+def doctor(study: Study = _HERE, as_json: AsJson = False) -> None:
+    """Drivers, rights, drift of the HIS's tables, encodings: what would stop a pull."""
+    from extract.his.doctor import doctor as examine
+    from extract.study.folder import StudyFolder
+
+    checks = examine(StudyFolder.at(study))
+    ok = all(check["ok"] for check in checks)
+    result(
+        {"ok": ok, "checks": checks},
+        as_json,
+        lambda: (f"{'ok  ' if c['ok'] else 'BAD '} {c['id']}: {c['message']}" for c in checks),
+    )
+    if not ok:
+        from extract.errors import SourceRefused
+
+        raise typer.Exit(next((c["code"] for c in checks if not c["ok"] and "code" in c), SourceRefused.code))
+
+
+def sql(study: Study = _HERE, as_json: AsJson = False) -> None:
+    """The SQL as it would run at this site, with its bind values."""
+    from flows.steps import statements
+
+    told = statements(study)
+    result({"statements": told}, as_json, lambda: _sql_lines(told))
+
+
+def write_templates(folder: Path, template: str) -> list[str]:
+    """Write study.toml and site.toml into the new ``folder``. Raises AlreadyExists, NotFound."""
+    from importlib.resources import files
+
+    templates = files("extract.study") / "templates"
+    protocol = templates / template / "study.toml"
+    if not protocol.is_file():
+        known = ", ".join(sorted(t.name for t in templates.iterdir() if (t / "study.toml").is_file()))
+        raise NotFound(f"there is no template {template!r}", f"Shipped: {known}.")
+    site = templates / template / "site.toml"
+    if not site.is_file():
+        site = templates / "site.toml"
+    for name in ("study.toml", "site.toml"):
+        if (folder / name).exists():
+            raise AlreadyExists(f"{folder / name} is already there", "Choose another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, source in (("study.toml", protocol), ("site.toml", site)):
+        (folder / name).write_bytes(source.read_bytes())
+    return ["study.toml", "site.toml"]
+
+
+def _problem_lines(file: str, problem: dict[str, Any]) -> Iterator[str]:
+    yield f"{file}, line {problem['line']}: {problem['severity']}: {problem['message']}"
+    if problem["next_step"]:
+        yield f"  {problem['next_step']}"
+
+
+def _demo_lines(told: dict[str, Any]) -> Iterator[str]:
+    truth = told["truth"]
+    yield f"{told['participants']} participants in {told['snapshot']}"
+    yield f"against the planted truth: precision {truth['precision']:.3f}, recall {truth['recall']:.3f}"
+    yield f"report: {told['report']}"
+    yield f"{told['seconds']:.0f} s; hospital, patients and reviewers are simulated"
+
+
+def _sql_lines(told: list[dict[str, Any]]) -> Iterator[str]:
+    for statement in told:
+        yield f"-- {statement['name']}"
+        for key, value in sorted(statement["params"].items()):
+            yield f"--   :{key} = {value!r}"
+        yield statement["sql"].rstrip() + "\n"

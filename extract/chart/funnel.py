@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from extract.chart.charts import Landed
@@ -44,7 +45,7 @@ class Funnel:
     @property
     def closes(self) -> bool:
         """Whether each step's rest and removals add up to the step before, in patients and in visits."""
-        pairs = zip(self.steps, self.steps[1:], strict=False)
+        pairs = pairwise(self.steps)
         return self.nested and all(
             after.removed_patients >= 0
             and after.removed_visits >= 0

@@ -44,10 +44,10 @@ _FIGURE: Final = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:e[+-]?
 _FLAG: Final = r"(?:[↑↓*]+|[hl]{1,2}(?![a-z])|偏高|偏低|高|低)"
 _NUMERIC: Final = re.compile(
     rf"(?P<flag0>{_FLAG})?\s*(?P<comparator>{'|'.join(sorted(map(re.escape, _COMPARATORS), key=len, reverse=True))})?"
-    rf"\s*(?P<figure>-?{_FIGURE})\s*(?P<flag>\(?{_FLAG}\)?)?\s*(?P<unit>[^\d\s<>].{{0,15}})?"
+    rf"\s*(?P<figure>-?{_FIGURE})\s*(?P<flag>\(?{_FLAG}\)?)?\s*(?P<unit>[a-zμµ%\u4e00-\u9fff].{{0,15}})?"
 )
 _RANGE: Final = re.compile(
-    rf"(?P<low>{_FIGURE})\s*[-~]\s*(?P<high>{_FIGURE})\s*(?P<unit>[^\d\s<>].{{0,15}})?"
+    rf"(?P<low>{_FIGURE})\s*[-~]\s*(?P<high>{_FIGURE})\s*(?P<unit>[a-zμµ%\u4e00-\u9fff].{{0,15}})?"
 )
 _GRADE: Final = re.compile(r"\(?(?:[+±]{1,4}|\d\+|\+\d|\+/-|-|\(-\))\)?")
 

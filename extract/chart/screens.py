@@ -166,4 +166,8 @@ def read(folder: Path) -> tuple[dict[str, pa.Table], dict[str, Any]]:
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != facts.get("files", {}).get(name):
             raise NotReady(f"{name}.parquet is not of the same screening as {_MANIFEST}", _AGAIN)
-    return {name: pq.read_table(pa.BufferReader(content)) for name, content in contents.items()}, facts
+    # Parquet knows no whole seconds: times come back finer than they were written.
+    return {
+        name: pq.read_table(pa.BufferReader(content)).cast(SCHEMAS[name])
+        for name, content in contents.items()
+    }, facts

@@ -67,7 +67,7 @@ def relief_columns(locked: Locked) -> dict[str, str]:
 
 
 def delta_of(term: str) -> str:
-    """The variable in ``delta(esr)``; the term itself when it is a plain variable."""
+    """The variable in ``delta(name)``; the term itself when it is a plain variable."""
     return term.removeprefix("delta(").removesuffix(")") if term.startswith("delta(") else term
 
 
@@ -164,7 +164,7 @@ def _relief(book: Book, locked: Locked, groups: Groups, name: str, id_: str) -> 
 
 
 def _term(locked: Locked, term: str) -> tuple[str, str, list[Cell]]:
-    """Variable, timepoint and values of ``delta(esr)`` or of a plain variable."""
+    """Variable, timepoint and values of ``delta(name)`` or of a plain variable."""
     id_ = delta_of(term)
     if id_ != term:
         return id_, DELTA, locked.values(column(id_, kind=DELTA))

@@ -1,10 +1,12 @@
 """The worked example: a user's own pack for the clinosim export, and the second study on it."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from extract.chart import screening
 from extract.his.landing import Landing
 from extract.his.pull import pull
 from extract.his.records import KEY, TABLES
@@ -60,14 +62,14 @@ def test_a_triage_note_finds_the_admission_it_led_to(low_back):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """The second study, pulled and screened from a copy of its folder."""
+    """The second study, pulled into a copy of its folder."""
     root = tmp_path_factory.mktemp("hba1c") / "study"
     shutil.copytree(EXAMPLE, root)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLINOSIM", str(DATA))
         folder = StudyFolder.at(root)
         pull(folder)
-    return folder
+        yield folder
 
 
 def test_the_second_study_has_its_candidates(study):
@@ -75,3 +77,18 @@ def test_the_second_study_has_its_candidates(study):
     rows = landing.candidates().to_pylist()
     landing.close()
     assert len({row["patient_id"] for row in rows}) == 112
+
+
+def test_the_second_study_screens_to_enough_participants(study):
+    """Counted apart in the CSV files: 82 of the 112 begin at 6.5 % or more; 3 have no value 60 to 120 days on."""
+    screening.screen(study)
+    found = screening.Screening.load(study).verdicts.to_pylist()
+    counted = Counter((row["criterion"], row["verdict"]) for row in found)
+    assert counted["I1", "met"] == 112
+    assert (counted["I2", "met"], counted["I2", "not_met"]) == (82, 30)
+    assert (counted["E2", "met"], counted["E2", "not_met"]) == (3, 109)
+    kept = {row["patient_id"] for row in found}
+    kept -= {
+        r["patient_id"] for r in found if r["verdict"] == ("met" if r["criterion"][0] == "E" else "not_met")
+    }
+    assert len(kept) == 80

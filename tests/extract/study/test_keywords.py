@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -276,3 +277,17 @@ def test_what_is_found_literally_is_found_folded(text, word):
     literal = matcher(f'"{word}"').find(text, "document")
     folded = matcher(f'"{word}"', match="folded").find(text, "document")
     assert {(h.start, h.end) for h in literal} <= {(h.start, h.end) for h in folded}
+
+
+def documented():
+    """The table "written | means" of docs/keywords.md."""
+    text = (Path(__file__).parents[3] / "docs" / "keywords.md").read_text(encoding="utf-8")
+    table = text.partition("| written | means |\n|---|---|\n")[2].partition("\n\n")[0]
+    return [
+        tuple(cell.strip().strip("`") for cell in row.strip("|").split("|")) for row in table.splitlines()
+    ]
+
+
+@pytest.mark.parametrize(("text", "means"), documented())
+def test_the_documentation_tells_the_truth(text, means):
+    assert written(parse_expression(text)) == means

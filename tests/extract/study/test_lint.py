@@ -1,5 +1,6 @@
 """Lint: every rule fires where it should, with its line, and is silent where it should be."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -246,3 +247,13 @@ def test_a_file_that_cannot_be_read_is_said_so(tmp_path):
     (tmp_path / "study.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ProtocolInvalid, match="not UTF-8"):
         lint(tmp_path / "study.toml")
+
+
+def test_every_rule_is_documented_and_has_a_case():
+    """docs/lint.md, the cases above and the rules in the code name the same rules."""
+    text = (ROOT / "docs/lint.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^\| `([a-z-]+)` \| (error|warning) \|", text, re.MULTILINE))
+    assert documented == {rule: severity for _, rule, severity, _ in CASES.values()}
+    code = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "extract/study").glob("lint*.py"))
+    assert [rule for rule in documented if f'"{rule}"' not in code] == []
+    assert set(re.findall(r'"((?:[a-z]+-)+[a-z]+)",\n', code)) <= set(documented)

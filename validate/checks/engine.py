@@ -53,9 +53,7 @@ def verdicts(frame: pd.DataFrame, rules: Sequence[Rule]) -> Mapping[str, bool | 
     """
     gx = load()
     with _quiet():
-        context = gx.get_context(mode="ephemeral")
-        context.enable_analytics(False)
-        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        context = _context(gx)
         batch = (
             context.data_sources.add_pandas("study")
             .add_dataframe_asset("frame")
@@ -68,6 +66,18 @@ def verdicts(frame: pd.DataFrame, rules: Sequence[Rule]) -> Mapping[str, bool | 
             rule_id = str(result.expectation_config.meta["rule"])
             found[rule_id] = None if _raised(result.exception_info) else bool(result.success)
     return found
+
+
+def _context(gx: Any) -> Any:
+    """A context in memory: the library's default one makes a folder for Data Docs under /tmp each time."""
+    from great_expectations.data_context.types import base
+
+    config = base.DataContextConfig(
+        store_backend_defaults=base.InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        analytics_enabled=False,
+        progress_bars=base.ProgressBarsConfig(globally=False, metric_calculations=False),
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)
 
 
 def _expectation(gx: Any, rule: Rule) -> Any:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from decimal import Decimal
 
@@ -270,6 +271,8 @@ def test_a_run_is_quick_quiet_and_writes_nothing(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
+    # The library likes to make folders for its Data Docs in the temporary folder, too.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     report = run(protocol, draft_of(sound_cells), sound_facts)
     assert report.ok
     assert list(tmp_path.iterdir()) == []

@@ -85,8 +85,18 @@ def pseudonyms(patients):
 
 
 @pytest.fixture(scope="session")
-def draft(protocol, patients, sound_cells, pseudonyms):
-    return assemble_cells(protocol, patients, sound_cells, pseudonyms)
+def draft_of(protocol, sound_cells, pseudonyms):
+    """The draft of some patients, with some cells in place of the sound ones."""
+
+    def build(patients, instead=()):
+        return assemble_cells(protocol, patients, [*sound_cells, *instead], pseudonyms)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def draft(draft_of, patients):
+    return draft_of(patients)
 
 
 @pytest.fixture(scope="session")

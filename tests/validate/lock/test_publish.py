@@ -3,10 +3,14 @@
 import contextlib
 import json
 import os
+import random
 import signal
 import stat
+import time
+import uuid
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 from extract.errors import AlreadyExists, Busy, NotReady, Refused, StorageFault
 from extract.study.audit import verify_chain
@@ -195,3 +199,56 @@ def test_the_pseudonym_key_is_made_once_and_a_broken_one_is_refused(folder):
     (folder.keys / "pseudonym.key").write_bytes(b"short")
     with pytest.raises(StorageFault):
         PseudonymKey.of_study(folder)
+
+
+def test_kill_9_at_any_moment_of_the_clock(folder, protocol, draft, contents_of, signers):
+    """...so that SQLite and the file system are hit inside their own calls, too."""
+    chance = random.Random(7)
+    with StudyDatabase.open(folder, protocol) as database:
+        contents = contents_of(database, draft)
+    killed = 0
+    for _ in range(25):
+        with StudyDatabase.open(folder, protocol) as database:
+            if database.locked() is not None:
+                database.unlock("ann", reason="again")
+                contents = contents_of(database, draft)
+        before = {p.name for p in folder.snapshots.glob("v*")}
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException), StudyDatabase.open(folder, protocol) as database:
+                publish(folder, database, contents, signers, actor="ann")
+            os._exit(0)
+        time.sleep(chance.uniform(0, 0.06))
+        os.kill(child, signal.SIGKILL)
+        killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        for path in folder.snapshots.glob("v*"):
+            assert verify(path).ok
+        with StudyDatabase.open(folder, protocol) as database:
+            known = recorded(database)
+            assert before <= {f"v{n}" for n in known} <= {p.name for p in folder.snapshots.glob("v*")}
+    assert killed > 5
+    with StudyDatabase.open(folder, protocol) as database:
+        if database.locked() is not None:
+            database.unlock("ann", reason="again")
+        path = publish(folder, database, contents_of(database, draft), signers, actor="ann")
+        assert verify(path, expected_manifest=recorded(database)[max(recorded(database))]).ok
+
+
+@pytest.mark.postgres
+def test_a_study_on_postgresql_is_locked_alike(folder, protocol, draft, contents_of, signers, postgres_url):
+    name = f"lock_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        with StudyDatabase.open(make_url(postgres_url).set(database=name), protocol) as database:
+            contents = contents_of(database, draft)
+            path = publish(folder, database, contents, signers, actor="ann")
+            assert verify(path, expected_manifest=recorded(database)[1]).ok
+            assert database.locked() == 1
+            with pytest.raises(Refused):
+                publish(folder, database, contents, signers, actor="ann")
+    finally:
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        admin.dispose()

@@ -152,7 +152,7 @@ class Matcher:
 
 def _spellings(leaf: Leaf, search: Search, *, folded: bool) -> _Spellings:
     if not folded:
-        return _Spellings(leaf, (leaf.term,), tuple(search.look_alike.get(leaf.term, ())))
+        return _Spellings(leaf, (leaf.term,), tuple(_declared(search.look_alike, leaf.term)))
     return _Spellings(
         leaf,
         _folded([leaf.term, *_declared(search.synonyms, leaf.term)]),

@@ -579,13 +579,33 @@ def parse(text: str, name: str = "study.toml") -> Protocol:
 
 def faults(error: ValidationError) -> Iterator[tuple[Place, str]]:
     """Each fault that pydantic found in a protocol: its place in the TOML, and what is wrong."""
+    said: set[tuple[Place, str]] = set()
     for problem in error.errors():
         cause = problem.get("ctx", {}).get("error")
         if isinstance(cause, _Faults):
             yield from cause.faults
-        else:
-            place = tuple(part for part in problem["loc"] if not str(part).endswith("Source"))
-            yield place, problem["msg"].removeprefix("Value error, ")
+            continue
+        fault = _plain(problem["loc"], problem["type"], problem["msg"])
+        # a list whose only item is at fault is not "too short" as well
+        within = problem["type"] == "too_short" and any(p[: len(fault[0])] == fault[0] for p, _ in said)
+        if fault not in said and not within:
+            said.add(fault)
+            yield fault
+
+
+def _plain(place: Place, kind: str, message: str) -> tuple[Place, str]:
+    kinds = [index for index, part in enumerate(place) if str(part).endswith("Source")]
+    if kinds:
+        # pydantic tells of each kind of source in turn why it is not that one
+        return place[: kinds[0]], (
+            'a source is one of { lab = "…" }, { scale = "…" }, { text = "…" }, { patient = "sex" }, '
+            '{ derived = "…" }'
+        )
+    if kind == "extra_forbidden":
+        return place, f"there is no key {place[-1]!r} here"
+    if kind == "missing":
+        return place, "is missing"
+    return place, message.removeprefix("Value error, ")
 
 
 def where(place: Place) -> str:

@@ -291,3 +291,10 @@ def documented():
 @pytest.mark.parametrize(("text", "means"), documented())
 def test_the_documentation_tells_the_truth(text, means):
     assert written(parse_expression(text)) == means
+
+
+def test_a_look_alike_is_declared_for_a_term_in_any_case():
+    """...and is itself sought as it stands in a literal search."""
+    one = matcher("ESR", look_alike={"esr": ["ESRD"]})
+    assert one.find("ESRD", "document") == []
+    assert len(one.find("ESRd", "document")) == 1

@@ -178,15 +178,15 @@ def _correlation(book: Book, locked: Locked, planned: Correlation) -> None:
     strata = groups_of(locked, planned.strata) if planned.strata else groups_of(locked, "")
     x_id, x_at, x = _term(locked, planned.x)
     y_id, y_at, y = _term(locked, planned.y)
-    chosen_test, other_test = (st.pearson, st.spearman)
-    if planned.method == "spearman":
-        chosen_test, other_test = other_test, chosen_test
+    tests = {"pearson": st.pearson, "spearman": st.spearman, "kendall": st.kendall}
+    first = tests.pop(planned.method)
+    beside = tests["spearman" if planned.method == "pearson" else "pearson"]
     for group in strata.columns:
         left, right = pick(x, group.rows), pick(y, group.rows)
         both = [i for i in group.rows if x[i] is not None and y[i] is not None]
         for id_, at, values in ((x_id, x_at, left), (y_id, y_at, right)):
             _level(book, group, id_, at, values)
-        for test, chosen in ((chosen_test, True), (other_test, False)):
+        for test, chosen in ((first, True), (beside, False)):
             result = test(left, right)
             book.test(
                 "3", x_id, group.key, x_at, result, both, chosen=chosen, of=y_id,

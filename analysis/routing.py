@@ -33,9 +33,10 @@ def _normal(
     """Whether every sample passes the normality rule, the reason's code, and the rows it rests on."""
     if plan.normality.test == "none":
         return True, "declared", ()
+    test = st.lilliefors if plan.normality.test == "lilliefors" else st.shapiro
     evidence, verdicts = [], []
     for group, values, rows in samples:
-        found = st.shapiro(values)
+        found = test(values)
         # The changes of a group were already tested when the group's own before and after was.
         known = book.holds(key.table, key.variable, group, key.timepoint, found.method)
         if known is None:
@@ -148,9 +149,11 @@ def _several(
     if chosen.p is None or chosen.p >= plan.alpha:
         return
     named = {name: column for name, column, _ in samples}
-    if normal:
-        steps = st.snk(named, plan.alpha)
-        pairs, method, symbol = steps.comparisons, "Student-Newman-Keuls", "q"
+    pairs: Sequence[st.Comparison]
+    if normal and plan.post_hoc.normal == "tukey":
+        pairs, method, symbol = st.tukey(named, plan.alpha), "Tukey-Kramer", "q"
+    elif normal:
+        pairs, method, symbol = st.snk(named, plan.alpha).comparisons, "Student-Newman-Keuls", "q"
     else:
         pairs, method, symbol = st.dunn(named, plan.alpha), "Dunn, Holm-adjusted", "z"
     members = {name: list(who) for name, _, who in samples}

@@ -80,17 +80,29 @@ def _program() -> str:
 
 def _part(locked: Locked, frame: Frame, language: Language, folder: Path) -> Part:
     writer = Writer(locked, frame, language)
+    tables = (writer.baseline(), writer.change(), writer.correlation())
+    number = len(tables) + 1
+    annexes: dict[str, Sheet | None] = {}
+    for name, write_sheet in (
+        ("safety", annex.safety),
+        ("missing", annex.missing),
+        ("routing", annex.routing),
+        ("printed", annex.printed),
+    ):
+        annexes[name] = write_sheet(writer, number)
+        number += annexes[name] is not None
     return Part(
         language=language,
         summary=prose.summary(writer),
-        tables=(writer.baseline(), writer.change(), writer.correlation()),
+        tables=tables,
         figures=_drawings(locked, frame, language, folder),
-        safety=annex.safety(writer),
-        missing=annex.missing(writer),
+        safety=annexes["safety"],
+        missing=annexes["missing"],
         reading=prose.reading(writer),
         methods=prose.methods(writer),
-        routing=annex.routing(writer),
-        printed=annex.printed(writer),
+        undone=prose.undone(writer),
+        routing=annexes["routing"],
+        printed=annexes["printed"],
     )
 
 

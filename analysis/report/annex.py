@@ -28,7 +28,7 @@ _SHORT: Final = {
 }
 
 
-def safety(writer: Writer) -> Sheet | None:
+def safety(writer: Writer, number: int) -> Sheet | None:
     """Counts of safety events; None when the protocol names none."""
     ids = safety_of(writer.protocol)
     if not ids:
@@ -47,10 +47,10 @@ def safety(writer: Writer) -> Sheet | None:
         "zh": "同一参与者可有多项；百分比以有记录者为分母。",
         "en": "A participant may have several; percentages are of those with a record.",
     }
-    return writer.sheet("4", "safety", (first,), body, [(Word(many[writer.language]),), *notes])
+    return writer.sheet(str(number), "safety", (first,), body, [(Word(many[writer.language]),), *notes])
 
 
-def missing(writer: Writer) -> Sheet | None:
+def missing(writer: Writer, number: int) -> Sheet | None:
     """Variables with missing values; None when nothing is missing."""
     rows = [
         r for r in writer.frame.results.rows if r.table == "missing" and r.statistic == "missing" and r.value
@@ -72,10 +72,10 @@ def missing(writer: Writer) -> Sheet | None:
         "zh": "其余指标无缺失。缺失值从不以零代替。",
         "en": "No other variable has missing values. Missing is never taken as zero.",
     }
-    return writer.sheet("5", "missing", (first,), body, [(Word(other[writer.language]),)])
+    return writer.sheet(str(number), "missing", (first,), body, [(Word(other[writer.language]),)])
 
 
-def routing(writer: Writer) -> Sheet:
+def routing(writer: Writer, number: int) -> Sheet:
     """Every choice of a test with its reason, and the P of the tests beside it."""
     first = Row(
         (
@@ -85,13 +85,15 @@ def routing(writer: Writer) -> Sheet:
     )
     routes = [r for r in writer.frame.results.routes if r.table != "3"]
     body = [_route_row(writer, route) for route in routes]
-    alpha = writer.protocol.analysis.normality.alpha
+    rule = writer.protocol.analysis.normality
+    alpha = rule.alpha
+    judge = "Shapiro-Wilk" if rule.test == "shapiro" else "Kolmogorov-Smirnov (Lilliefors)"
     note = {
-        "zh": f"规则在锁库前写入方案：各组 Shapiro-Wilk 检验 P ≥ {alpha} 视为正态；Levene 检验以均数为中心。",
-        "en": f"The rules stood in the protocol before the lock: normal when Shapiro-Wilk gives P ≥ {alpha} in each group; "
+        "zh": f"规则在锁库前写入方案：{judge} 检验 P ≥ {alpha} 视为正态；Levene 检验以均数为中心。",
+        "en": f"The rules stood in the protocol before the lock: normal when {judge} gives P ≥ {alpha}; "
         "Levene's test is about the mean.",
     }
-    return writer.sheet("6", "routing", (first,), body, [(Word(note[writer.language]),)])
+    return writer.sheet(str(number), "routing", (first,), body, [(Word(note[writer.language]),)])
 
 
 def _who(writer: Writer, group: str) -> str:
@@ -175,7 +177,7 @@ def _beside(writer: Writer, route: Route) -> Iterator[Piece]:
         == (route.table, route.variable, route.group, route.timepoint, route.of)
         and r.statistic == "p"
         and not r.chosen
-        and not r.method.startswith(("Shapiro", "Levene" if "Levene" in shown else "Shapiro"))
+        and not r.method.startswith(("Shapiro", "Kolmogorov", "Levene" if "Levene" in shown else "Shapiro"))
         and r.value is not None
     ]
     for place, row in enumerate(own[:_TESTS_BESIDE]):
@@ -184,10 +186,10 @@ def _beside(writer: Writer, route: Route) -> Iterator[Piece]:
         yield Num(row, "p")
 
 
-def printed(writer: Writer) -> Sheet | None:
+def printed(writer: Writer, number: int) -> Sheet | None:
     """Every number that was printed elsewhere and differs from ours; None when none was given."""
     results = writer.frame.results
-    if not results.printed:
+    if all(one.agrees or one.row is None for one in results.printed):
         return None
     body = []
     for one in results.printed:
@@ -215,7 +217,7 @@ def printed(writer: Writer) -> Sheet | None:
         "en": "Only what differs; compared at the printed number of decimals, t and Z by magnitude. The overall column is "
         "computed from all participants, so it follows from the groups.",
     }
-    return writer.sheet("7", "printed", (first,), body, [(Word(note[writer.language]),)])
+    return writer.sheet(str(number), "printed", (first,), body, [(Word(note[writer.language]),)])
 
 
 def _form(row: Result, text_: str) -> str:

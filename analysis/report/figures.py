@@ -98,13 +98,13 @@ def draw_scatter(
                 alpha=0.75,
                 linewidth=0.5,
                 edgecolor="white",
-                label=_legend(frame, group, x_id, y_id, at[x_id], language),
+                label=_legend(frame, group, planned, language) if strata.levels else None,
                 zorder=3,
             )
             if strata.levels:
                 _line(axes, [x[i] for i in rows], [y[i] for i in rows], colour, band=False)
         rows = [i for i in strata.everyone.rows if x[i] is not None and y[i] is not None]
-        label = f"{say('fit', language)}: {_legend(frame, strata.everyone, x_id, y_id, at[x_id], language)}"
+        label = f"{say('fit', language)}: {_legend(frame, strata.everyone, planned, language)}"
         _line(axes, [x[i] for i in rows], [y[i] for i in rows], _GREY, band=True, label=label)
         axes.axhline(0, color="#bbbbbb", linewidth=0.6, zorder=0)
         axes.axvline(0, color="#bbbbbb", linewidth=0.6, zorder=0)
@@ -116,14 +116,17 @@ def draw_scatter(
         return save(canvas, name, folder)
 
 
-def _legend(frame: Frame, group: Group, x: str, y: str, at: str, language: Language) -> str:
+def _legend(frame: Frame, group: Group, planned: Correlation, language: Language) -> str:
+    x, y = delta_of(planned.x), delta_of(planned.y)
+    at = DELTA if x != planned.x else ""
+    symbol = {"pearson": "r", "spearman": r"\rho", "kendall": r"\tau"}[planned.method]
     key = ("3", x, group.key, at)
     n = plain((frame.num(*key, "n", "i"),))
     r = plain((frame.num(*key, "r", "f2", y),))
     p = plain((frame.num(*key, "p", "p", y),))
     sign = "" if p.startswith("<") else " = "
     shown_p = p.replace("<", " < ")
-    return f"{label_of(group.label, language)}, $n$ = {n}, $r$ = {r}, $P${sign}{shown_p}"
+    return f"{label_of(group.label, language)}, $n$ = {n}, ${symbol}$ = {r}, $P${sign}{shown_p}"
 
 
 def _line(

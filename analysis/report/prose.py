@@ -11,7 +11,7 @@ from analysis.report.sheets import Writer
 from analysis.report.wording import method_name, with_unit
 from extract.study.protocol import Correlation
 
-__all__ = ["methods", "reading", "summary"]
+__all__ = ["methods", "reading", "summary", "undone"]
 
 Sentence = tuple[Piece, ...]
 
@@ -80,7 +80,7 @@ def _correlation(writer: Writer, planned: Correlation) -> Iterator[Piece]:
     for place, group in enumerate(places):
         key = ("3", x, group.key, at)
         yield Word((("；" if zh else "; ") if place else "") + f"{writer.name(group)} ")
-        yield Sym("r" if planned.method == "pearson" else "ρ")
+        yield Sym({"pearson": "r", "spearman": "ρ", "kendall": "τ"}[planned.method])
         yield Word(" = ")
         yield from writer.frame.marked((writer.frame.num(*key, "r", "f2", y),))
         yield Word("（95%CI " if zh else " (95% CI ")
@@ -98,24 +98,55 @@ def methods(writer: Writer) -> Sentence:
     zh = writer.language == "zh"
     plan = writer.protocol.analysis
     chosen = list(dict.fromkeys(route.method for route in writer.frame.results.routes))
+    chosen += [f"{m.capitalize()} correlation" for m in dict.fromkeys(c.method for c in plan.correlate)]
+    judge = {"shapiro": "Shapiro-Wilk", "lilliefors": "Kolmogorov-Smirnov (Lilliefors)"}.get(
+        plan.normality.test
+    )
     names = [method_name(m, writer.language) for m in chosen]
     if zh:
         words = (
-            f"全部检验为双侧，检验水准 α = {plan.alpha}。正态性以 Shapiro-Wilk 检验判断"
-            f"（{'分组' if plan.normality.by == 'group' else '合并'}，α = {plan.normality.alpha}），方差齐性以 Levene 检验"
-            f"（以均数为中心）判断。实际采用：{'、'.join(names)}。"
+            f"全部检验为双侧，检验水准 α = {plan.alpha}。"
+            + (
+                f"正态性以 {judge} 检验判断（{'分组' if plan.normality.by == 'group' else '合并'}，α = {plan.normality.alpha}），"
+                if judge
+                else "方案规定按正态处理，"
+            )
+            + f"方差齐性以 Levene 检验（以均数为中心）判断。实际采用：{'、'.join(names)}。"
             "均数与标准差对全部计量资料给出；四分位数按 HAVERAGE 法，秩检验的 Z 不作连续性校正，与 SPSS 一致。"
             "缺失值不填补，每项分析以有值者为准，例数列于各数字之旁。"
         )
     else:
         words = (
-            f"All tests are two-sided at α = {plan.alpha}. Normality is judged by the Shapiro-Wilk test "
-            f"({'in each group' if plan.normality.by == 'group' else 'in all together'}, α = {plan.normality.alpha}), "
-            f"equality of variances by Levene's test about the mean. Tests that ran: {', '.join(names)}. "
+            f"All tests are two-sided at α = {plan.alpha}. "
+            + (
+                f"Normality is judged by the {judge} test "
+                f"({'in each group' if plan.normality.by == 'group' else 'in all together'}, α = {plan.normality.alpha}), "
+                if judge
+                else "Normality is taken as given by the protocol, "
+            )
+            + f"equality of variances by Levene's test about the mean. Tests that ran: {', '.join(names)}. "
             "Means and standard deviations are given for every measurement; quartiles are by HAVERAGE and the Z of "
             "rank tests has no continuity correction, as in SPSS. Missing values are not imputed; each analysis uses "
             "those with a value, and n goes with every number."
         )
+    return (Word(words),)
+
+
+def undone(writer: Writer) -> Sentence | None:
+    """What the protocol declares and this report does not hold; None when it holds all."""
+    plan = writer.protocol.analysis
+    # Welch's and the rank tests stand beside every comparison.
+    left = [s for s in plan.sensitivity if s not in {"welch", "rank"}]
+    left += [writer.quantity(s) for s in plan.subgroups]
+    if not left:
+        return None
+    zh = writer.language == "zh"
+    listed = ("、" if zh else ", ").join(left)
+    words = (
+        f"方案已声明、本报告未包含的分析：{listed}。"
+        if zh
+        else f"Declared in the protocol and not in this report: {listed}."
+    )
     return (Word(words),)
 
 

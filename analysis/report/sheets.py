@@ -222,6 +222,10 @@ class Writer:
     def correlation(self) -> Sheet:
         """Correlation of changes, overall and by stratum."""
         body = [row for planned in self.protocol.analysis.correlate for row in self._planned(planned)]
+        ranked = {c.method for c in self.protocol.analysis.correlate} - {"pearson"}
+        errors = {"spearman": "Bonett-Wright", "kendall": "Fieller"}
+        named = ", ".join(f"{m.capitalize()}: {errors[m]}" for m in sorted(ranked))
+        spread_zh, spread_en = (f"（标准误 {named}）", f" (standard error {named})") if named else ("", "")
         first = Row((
             text(self.say("group")),
             text(self.say("item")),
@@ -230,8 +234,8 @@ class Writer:
             Cell((Sym("P"),)),
         ))  # fmt: skip
         how = {
-            "zh": "相关系数的置信区间由 Fisher z 变换得到；均数的置信区间由 t 分布得到。",
-            "en": "The interval of the correlation is by Fisher's z, that of the mean by t.",
+            "zh": f"相关系数的置信区间由 Fisher z 变换得到{spread_zh}；均数的置信区间由 t 分布得到。",
+            "en": f"The interval of the correlation is by Fisher's z{spread_en}, that of the mean by t.",
         }[self.language]
         return self.sheet(
             "3", "correlation", (first,), body, [(Word(how), *self.two_sided())], self.quoted("3")
@@ -273,9 +277,11 @@ class Writer:
         self, group: Group, planned: Correlation, x: str, y: str
     ) -> Iterator[tuple[Cell, Cell, Cell, Cell]]:
         key = ("3", x, group.key, DELTA if x != planned.x else "")
-        of, symbol = y, Sym("r") if planned.method == "pearson" else Sym("ρ")
+        of = y
+        symbol = Sym({"pearson": "r", "spearman": "ρ", "kendall": "τ"}[planned.method])
         r = self.frame.num(*key, "r", "f2", of)
-        t = self.frame.marked((Sym("t"), Word(" = "), self.frame.num(*key, "t", "f2", of)))
+        own, statistic = (Sym("Z"), "z") if planned.method == "kendall" else (Sym("t"), "t")
+        t = self.frame.marked((own, Word(" = "), self.frame.num(*key, statistic, "f2", of)))
         p = Cell(self.frame.marked((self.frame.num(*key, "p", "p", of),)))
         words = f"{self.say(planned.method)} "
         label = Cell((Word(words), symbol), label=True)
@@ -287,6 +293,8 @@ class Writer:
             Cell(),
             Cell(),
         )
+        if planned.method == "kendall":
+            return
         square = self.frame.marked((self.frame.num(*key, "r2", "f2", of),))
         yield Cell((Word(f"{self.say('r2')} "), Sym("R", "²")), label=True), Cell(square), Cell(), Cell()
 

@@ -7,15 +7,15 @@ correction with the exact P beside it.  None and NaN are missing; what has no an
 from __future__ import annotations
 
 from analysis.statistics.adjust import holm
-from analysis.statistics.association import Line, line, pearson, spearman
+from analysis.statistics.association import Line, kendall, line, pearson, spearman
 from analysis.statistics.comparisons import Comparison
 from analysis.statistics.counts import chi_square, expected, fisher_exact, rule
 from analysis.statistics.describe import Description, describe
 from analysis.statistics.means import anova, levene, one_sample_t, paired_t, student_t, welch_t
-from analysis.statistics.normality import shapiro
+from analysis.statistics.normality import lilliefors, shapiro
 from analysis.statistics.rank_tests import dunn, kruskal_wallis, mann_whitney, wilcoxon
 from analysis.statistics.result import TestResult
-from analysis.statistics.snk import Snk, snk, snk_from_means
+from analysis.statistics.snk import Snk, snk, snk_from_means, tukey
 
 __all__ = [
     "Comparison",
@@ -30,8 +30,10 @@ __all__ = [
     "expected",
     "fisher_exact",
     "holm",
+    "kendall",
     "kruskal_wallis",
     "levene",
+    "lilliefors",
     "line",
     "mann_whitney",
     "one_sample_t",
@@ -43,6 +45,7 @@ __all__ = [
     "snk_from_means",
     "spearman",
     "student_t",
+    "tukey",
     "welch_t",
     "wilcoxon",
 ]

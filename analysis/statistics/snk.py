@@ -11,13 +11,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 
 from analysis.statistics.comparisons import Comparison
 from analysis.statistics.distributions import range_quantile, range_sf
 from analysis.statistics.result import OUT_OF_RANGE, Undefined
 from analysis.statistics.samples import Values, samples
 
-__all__ = ["Snk", "snk", "snk_from_means"]
+__all__ = ["Snk", "snk", "snk_from_means", "tukey"]
 
 
 @dataclass(frozen=True)
@@ -96,3 +97,22 @@ def snk(groups: Mapping[str, Values], alpha: float = 0.05) -> Snk:
         return result
     note = "group sizes differ: their harmonic mean is used, so the error rate is not guaranteed"
     return Snk(result.mse, result.df, result.n, result.comparisons, result.subsets, (*result.notes, note))
+
+
+def tukey(groups: Mapping[str, Values], alpha: float = 0.05) -> tuple[Comparison, ...]:
+    """Tukey and Kramer's comparisons of every pair against the range of all means; empty when undefined."""
+    try:
+        kept = {name: g for name, g in zip(groups, samples(*groups.values()), strict=True) if g.n}
+        df = sum(g.n for g in kept.values()) - len(kept)
+        if len(kept) < 2 or df < 1:
+            return ()
+        mse = float(sum(g.squares for g in kept.values()) / df)
+        found = []
+        for a, b in combinations(kept, 2):
+            difference = float(kept[a].mean - kept[b].mean)
+            q = abs(difference) / math.sqrt(mse / 2 * (1 / kept[a].n + 1 / kept[b].n))
+            p = range_sf(q, len(kept), df)
+            found.append(Comparison(a, b, difference, q, p, span=len(kept), rejected=p < alpha))
+        return tuple(found)
+    except (Undefined, OverflowError, ZeroDivisionError):
+        return ()

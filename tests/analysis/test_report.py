@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -22,6 +23,9 @@ from analysis.report.numbers import shown
 from analysis.report.trace import untraced
 from analysis.report.typeface import FONT
 from extract.errors import StorageFault
+from extract.study.protocol import parse
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +117,20 @@ def test_no_persons_value_and_no_free_text_is_on_the_page(html, simulated):
     """Relief of one person has six digits; none of them is printed, in the page or its JSON."""
     singles = {f"{v:.6f}" for v in simulated.values("vas_relief")}
     assert not [v for v in singles if v in html]
+
+
+def test_another_study_gets_its_report_from_its_own_protocol(make_locked, make_invented, tmp_path):
+    """The second study, of another disease, with nothing of the first one's words on its page."""
+    text = (EXAMPLES / "hba1c-clinosim" / "study.toml").read_text(encoding="utf-8")
+    protocol = parse(text)
+    other = make_locked(make_invented(protocol, 40), protocol, flow={})
+    results = analyse(other)
+    html = report.write(results, other, tmp_path).read_text(encoding="utf-8")
+    assert untraced(html, results) == []
+    assert protocol.study.title.en in html
+    assert all(v.label.en in html for v in protocol.variable)
+    for word in ("ESR", "VAS", "血沉", "疼痛"):
+        assert word not in html
 
 
 @pytest.mark.parametrize("keep", [0, 1, 3, 58])

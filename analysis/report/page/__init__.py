@@ -45,7 +45,8 @@ class Part:
     missing: Sheet | None
     reading: Sequence[tuple[Piece, ...]]
     methods: tuple[Piece, ...]
-    routing: Sheet
+    undone: tuple[Piece, ...] | None
+    routing: Sheet | None
     printed: Sheet | None
 
 

@@ -20,7 +20,16 @@ B = np.round(RNG.normal(6, 3, 31), 1)
 C = np.round(RNG.normal(6.5, 2, 17), 1)
 Y = np.round(A * 0.5 + RNG.normal(0, 1, 23), 1)
 
-TWO = (st.student_t, st.welch_t, st.mann_whitney, st.paired_t, st.wilcoxon, st.pearson, st.spearman)
+TWO = (
+    st.student_t,
+    st.welch_t,
+    st.mann_whitney,
+    st.paired_t,
+    st.wilcoxon,
+    st.pearson,
+    st.spearman,
+    st.kendall,
+)
 MANY = (st.anova, st.kruskal_wallis, st.levene)
 
 
@@ -77,6 +86,33 @@ def test_correlations_agree_with_scipy():
     theirs = stats.spearmanr(A, Y)
     found = st.spearman(A, Y)
     assert (found.estimate, found.p) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-11)
+
+
+def test_kendall_and_tukey_agree_with_scipy():
+    """...tau-b with ties in both variables; Tukey and Kramer with unequal groups."""
+    x, y = np.rint(A), np.rint(Y)
+    theirs = stats.kendalltau(x, y, method="asymptotic")
+    found = st.kendall(x, y)
+    assert (found.estimate, found.p) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-11)
+    theirs = stats.tukey_hsd(A, B, C)
+    places = {"a": 0, "b": 1, "c": 2}
+    for pair in st.tukey({"a": A, "b": B, "c": C}):
+        i, j = places[pair.first], places[pair.second]
+        assert (pair.estimate, pair.p) == pytest.approx(
+            (theirs.statistic[i, j], theirs.pvalue[i, j]), rel=1e-8
+        )
+
+
+def test_lilliefors_is_statsmodels_within_the_tables():
+    from statsmodels.stats.diagnostic import lilliefors
+
+    for column in (A, B, np.exp(A / 2)):
+        d, p = lilliefors(column, pvalmethod="table")
+        found = st.lilliefors(column)
+        assert found.statistic == pytest.approx(d, rel=1e-9)
+        assert found.p == pytest.approx(min(max(p, 0.001), 0.2), rel=1e-6)
+        assert bool(found.notes) is (found.p in {0.001, 0.2})
+    assert st.lilliefors([1, 1, 1, 1]).notes
 
 
 def test_counts_agree_with_scipy():
@@ -201,12 +237,13 @@ def test_no_input_makes_a_test_crash(rows):
         result = test(x, y)
         assert result.p is None or 0 <= result.p <= 1
         assert result.p is not None or result.notes
-    for one in (st.shapiro, st.one_sample_t):
+    for one in (st.shapiro, st.lilliefors, st.one_sample_t):
         assert one(x).p is not None or one(x).notes
     assert st.describe(x).n <= len(x)
     assert st.line(x, y).slope is not None or st.line(x, y).notes
     assert st.snk({"a": x, "b": y}).comparisons or st.snk({"a": x, "b": y}).notes
     st.dunn({"a": x, "b": y})
+    st.tukey({"a": x, "b": y})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The desk: the pages on which reviewers, arbitrators, abstractors and the data manager work."""

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from extract.study.protocol import Protocol, ResponderTest, Variable, column
 from validate.checks.facts import Facts, Place
@@ -94,9 +95,7 @@ def _value(found: dict[str, Any], item: Column, part: pd.DataFrame, wide: pa.Tab
     """The columns of one value; ``part`` are its long rows in the order of the wide ones."""
     name, variable = item.name, item.variable
     assert variable is not None  # noqa: S101 - the caller chose columns of kind "value"
-    text, code = (
-        _texts([None if pd.isna(cell) else cell for cell in part[label]]) for label in ("value", "missing")
-    )
+    text, code = (_texts(part[label].astype(object).to_numpy()) for label in ("value", "missing"))
     found[f"{name}:text"], found[f"{name}:missing"] = text, code
     has_text, has_code = text.notna().to_numpy(), code.notna().to_numpy()
     stated = np.select([has_text & has_code, has_text, has_code], ["both", "value", "code"], "neither")
@@ -185,8 +184,9 @@ def _test(protocol: Protocol, test: ResponderTest, stored: Mapping[str, Steps]) 
 
 
 def _long(long: pa.Table) -> pd.DataFrame:
-    frame = pd.DataFrame(long.select([PARTICIPANT, "variable", "timepoint"]).to_pydict(), dtype=object)
-    frame["key"] = frame[PARTICIPANT] + "/" + frame["variable"] + "/" + frame["timepoint"]
+    parts = {name: long.column(name) for name in (PARTICIPANT, "variable", "timepoint")}
+    frame = pd.DataFrame({name: part.to_pandas().astype(object) for name, part in parts.items()})
+    frame["key"] = pc.binary_join_element_wise(*parts.values(), "/").to_pandas().astype(object)
     return frame
 
 

@@ -12,31 +12,33 @@ from extract.his.sites import Site
 __all__ = ["check_drift", "drift", "source_tables"]
 
 
-def source_tables(site: Site) -> dict[str, set[str]]:
-    """Source table -> columns that the pack reads of it, over all its files, lower case."""
-    found: dict[str, set[str]] = defaultdict(set)
+def source_tables(site: Site) -> dict[str, dict[str, list[str]]]:
+    """Source table -> column -> the files that read it, over the whole pack; names in lower case.
+
+    A table of which no column is named stands with the column ``""``.
+    """
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for origin, sql in _texts(site):
         for table, columns in reads(sql, site.dialect, origin).items():
-            found[table] |= columns
-    return dict(found)
+            for column in columns or {""}:
+                found[table][column].append(origin)
+    return {table: dict(columns) for table, columns in found.items()}
 
 
 def drift(engine: Engine, site: Site) -> list[str]:
     """One sentence for each table or column that is not there. Raises what the engine raises."""
     problems = []
-    origins: dict[str, list[str]] = defaultdict(list)
-    for origin, sql in _texts(site):
-        for table in reads(sql, site.dialect, origin):
-            origins[table].append(origin)
     for table, columns in sorted(source_tables(site).items()):
         have = engine.columns(table)
-        where = ", ".join(dict.fromkeys(origins[table]))
         if have is None:
-            problems.append(f"there is no table {table} (read by {where})")
-        else:
-            problems += [
-                f"table {table} has no column {column} (read by {where})" for column in sorted(columns - have)
-            ]
+            files = sorted({file for some in columns.values() for file in some})
+            problems.append(f"there is no table {table} (read by {', '.join(files)})")
+            continue
+        problems += [
+            f"table {table} has no column {column} (read by {', '.join(files)})"
+            for column, files in sorted(columns.items())
+            if column and column not in have
+        ]
     return problems
 
 

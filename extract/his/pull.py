@@ -143,14 +143,15 @@ class _Pull:
                 self._candidates(window)
         if not self._done(_CANDIDATES, "patients"):
             self._patients()
-        asked = self.ledger.asked(self.run)
-        names = [*(window.name for window in self.windows), _EARLIER]
-        steps = [(window, table) for window in names for table in self.site.pack.tables]
+        asked: dict[str, list[str]] = {window.name: [] for window in self.windows}
+        for patient, name in self.ledger.asked(self.run).items():
+            asked.setdefault(name, []).append(patient)
+        steps = [(name, table) for name in asked for table in self.site.pack.tables]
+        self._empty([(name, table) for name, table in steps if not asked[name]])
         for number, (name, table) in enumerate(steps):
-            self.progress(f"{table} {name}", 0.35 + 0.6 * number / len(steps))
-            patients = sorted(patient for patient, of in asked.items() if of == name)
-            if not self._done(table, name) and (patients or name != _EARLIER):
-                self._chart(table, name, patients)
+            if not self._done(table, name):
+                self.progress(f"{table} {name}", 0.35 + 0.6 * number / len(steps))
+                self._chart(table, name, sorted(asked[name]))
         self.progress("counting", 0.96)
         self.ledger.mark_gone(self.run, list(SCHEMAS))
         self._unlinked()
@@ -160,6 +161,12 @@ class _Pull:
     def _done(self, table: str, window: str) -> bool:
         task = self.ledger.tasks(self.run).get((table, window))
         return task is not None and task.state == "done"
+
+    def _empty(self, steps: Sequence[tuple[str, str]]) -> None:
+        """Windows in which nobody is a candidate are done, all in one transaction."""
+        with self.ledger.transaction():
+            for name, table in steps:
+                self.ledger.done(self.run, table, name, Seen(), content_hash([]))
 
     def _clear_orphans(self) -> None:
         """Files that a killed pull wrote and never told the ledger of."""

@@ -27,8 +27,11 @@ def rejected(report):
 
 
 def test_candidates_are_visits_that_may_satisfy_the_search(study):
-    """001 has both words in one note. 002's test stands under the number that was merged into it, and
-    has no visit: it counts for every visit of the person. 004's result was not released."""
+    """001 has both words in one note; 004's result was not released.
+
+    002's test stands under the number that was merged into it, and has no visit: it counts for every
+    visit of the person.
+    """
     report = pull(study)
     assert Landing(study.landing).candidates().to_pylist() == [
         {"visit_id": "I|001|1", "patient_id": "001", "window": "2022"},

@@ -51,12 +51,12 @@ def test_a_password_is_taken_from_the_environment_and_never_shown(study, monkeyp
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("[limits]", "[limits]\nwindow = \"week\"", "line 7: limits.window"),
+        ("[limits]", '[limits]\nwindow = "week"', "line 7: limits.window"),
         ("[limits]", "[limits]\nkey_batch = 501", "limits.key_batch"),
         ("[limits]", "[limit]", "line 6: limit"),
         ('"jw1"', '"nope"', "no pack 'nope'"),
         ("sqlite://", "", "not a URL"),
-        ("[source]", "[source]\nzone = \"Mars/Base\"", "not a time zone"),
+        ("[source]", '[source]\nzone = "Mars/Base"', "not a time zone"),
         ("format = 1", "format = 1 x", "not valid TOML"),
         ("sqlite:///", "mssql://", "not written for mssql"),
         ("format = 1", 'format = 1\nabsent = ["visits"]', "'visits' is not a canonical table"),

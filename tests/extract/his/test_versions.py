@@ -14,9 +14,8 @@ from extract.his.versions import content_hash, versions, written
 
 LAB = SCHEMAS["lab"]
 TEXT = st.none() | st.text(alphabet=st.sampled_from("0:-1,|a血 ️\n"), max_size=6)
-TIME = st.none() | st.datetimes(datetime(1950, 1, 1), datetime(2050, 1, 1)).map(
-    lambda t: t.replace(microsecond=0)
-)  # noqa: DTZ001
+DAYS = st.datetimes(datetime(1950, 1, 1), datetime(2050, 1, 1))  # noqa: DTZ001
+TIME = st.none() | DAYS.map(lambda t: t.replace(microsecond=0))
 
 
 @st.composite

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ def test_windows_meet_without_gap_or_overlap_and_cover_every_day(start, length, 
     cut = windows(start, last, size)
     assert cut[0].start == start
     assert cut[-1].end == last + timedelta(days=1)
-    assert all(one.end == two.start for one, two in zip(cut, cut[1:], strict=False))
+    assert all(one.end == two.start for one, two in pairwise(cut))
     assert all(one.start < one.end for one in cut)
     assert len({one.name for one in cut}) == len(cut)
 

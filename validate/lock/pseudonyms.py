@@ -73,18 +73,26 @@ def _linking_file(folder: StudyFolder) -> Path:
     return folder.landing / "linking.parquet"
 
 
-def read_linking(folder: StudyFolder) -> dict[str, str]:
-    """patient_id -> participant as given by earlier locks; empty before the first. Raises StorageFault."""
-    path = _linking_file(folder)
+def _records_file(folder: StudyFolder) -> Path:
+    return folder.landing / "linking_records.parquet"
+
+
+def _read(path: Path, schema: pa.Schema) -> pa.Table:
+    """A linking table, empty before the first. Raises StorageFault."""
     if not path.exists():
-        return {}
+        return schema.empty_table()
     try:
-        table = pq.read_table(path, schema=_PATIENTS)
+        return pq.read_table(path, schema=schema)
     except (OSError, pa.ArrowException):
         raise StorageFault(
             f"{path}: the linking table cannot be read",
             "Restore it from the backup: without it nobody can tell who a participant is.",
         ) from None
+
+
+def read_linking(folder: StudyFolder) -> dict[str, str]:
+    """patient_id -> participant as given by earlier runs; empty before the first. Raises StorageFault."""
+    table = _read(_linking_file(folder), _PATIENTS)
     return dict(
         zip(table.column("patient_id").to_pylist(), table.column("participant").to_pylist(), strict=True)
     )
@@ -97,7 +105,10 @@ def write_linking(folder: StudyFolder, pseudonyms: Pseudonyms, records: Iterable
     """
     people = sorted(pseudonyms.participants.items(), key=lambda item: (len(item[1]), item[1]))
     patients = pa.table([[name for _, name in people], [patient for patient, _ in people]], schema=_PATIENTS)
-    pairs = sorted(set(records))
+    # Earlier snapshots point at record versions that this one may not use any more.
+    kept = _read(_records_file(folder), _RECORDS)
+    known = zip(kept.column("record_id").to_pylist(), kept.column("record_version").to_pylist(), strict=True)
+    pairs = sorted({*records, *known})
     lineage = pa.table(
         [
             [pseudonyms.record(record) for record, _ in pairs],
@@ -109,7 +120,7 @@ def write_linking(folder: StudyFolder, pseudonyms: Pseudonyms, records: Iterable
     )
     for path, table in (
         (_linking_file(folder), patients),
-        (folder.landing / "linking_records.parquet", lineage),
+        (_records_file(folder), lineage),
     ):
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)

@@ -115,6 +115,11 @@ def lock(
     a study that is locked, Busy, StorageFault; nothing is half-written then.
     """
     with _opened(folder, database) as db:
+        if (version := db.locked()) is not None:
+            raise Refused(
+                f"the study is locked at version {version}",
+                "`cohortlock unlock --reason` opens it for the next version.",
+            )
         who = _data_manager(db, actor, {signer.name for signer in signers})
         ready = _readiness(folder, db, signers)
         if (fault := refusal(ready.conditions)) is not None:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from extract.chart.screening import Screening, screen
-from extract.errors import ChecksFailed, NotReady, Refused
+from extract.errors import ChecksFailed, NotFound, NotReady, Refused
 from extract.his.landing import Landing
 from extract.his.pull import pull
 from extract.study.database import StudyDatabase
@@ -19,6 +19,7 @@ from flows.demo import simulate, write_study
 from validate.checks.waivers import standing_waivers, waive_check
 from validate.lock.diff import diff
 from validate.lock.keys import create_signer
+from validate.lock.lineage import trace
 from validate.lock.pseudonyms import read_linking
 from validate.lock.publish import recorded
 from validate.lock.snapshot import lock, readiness, unlock
@@ -136,7 +137,7 @@ def test_lock_unlock_correct_and_lock_again(study):
         assert verify(first, expected_manifest=recorded(database)[1]).ok
         with pytest.raises(Refused, match="locked"):
             waive_check(database, who, "age.range", reason="too late", request_id="w")
-    with pytest.raises(NotReady, match="locked at version 1"):
+    with pytest.raises(Refused, match="locked at version 1"):
         lock(folder, signers=signers)
 
     # The laboratory corrects one result after the lock.
@@ -174,6 +175,16 @@ def test_lock_unlock_correct_and_lock_again(study):
         ("long", f"{name}/crp/T1", "scaled"),
     }
     assert next(c.after for c in found.cells if c.column == "value") == corrected
+
+    # Inside the house a cell of either version leads to the version of the record that it was read in.
+    old, new = (trace(folder, path, name, "crp_t1") for path in (first, second))
+    assert old.record_id == new.record_id == value["record_id"]
+    assert old.version == value["version"] != new.version
+    assert old.method == "lab:CRP"
+    assert trace(folder, first, name, "crp_delta").record_id is None
+    for place in (("P999", "crp_t1"), (name, "nothing")):
+        with pytest.raises(NotFound):
+            trace(folder, first, *place)
     assert not found.to_json()["same"]
     assert diff(first, first).same
 

@@ -10,15 +10,32 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterator
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from extract.errors import ExpressionInvalid, ProtocolInvalid
 from extract.study.expression import parse_search
+from extract.study.parts import (
+    Criterion,
+    DerivedSource,
+    Extractor,
+    Label,
+    LabSource,
+    Model,
+    Number,
+    PatientSource,
+    Rule,
+    ScaleSource,
+    Search,
+    Source,
+    Study,
+    TextSource,
+    Timepoint,
+    Value,
+    Variable,
+)
 from extract.study.positions import Place, line_of
 
 __all__ = [
@@ -53,250 +70,8 @@ __all__ = [
     "where",
 ]
 
-FORMAT: Final = 1
-_LEAVES: Final = (
-    "all",
-    "any",
-    "not_",
-    "variable",
-    "lab",
-    "imaging",
-    "diagnosis",
-    "procedure",
-    "medication",
-    "text",
-    "missing",
-    "judge",
-)
-_ID: Final = r"^[a-z][a-z0-9_]{0,30}$"
 
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, dict | str) else value
-
-
-def _as_decimal(value: object) -> object:
-    # TOML gives floats; str() keeps what the author typed (0.1, not 0.1000000000000000055).
-    return Decimal(str(value)) if isinstance(value, float) else value
-
-
-Number = Annotated[Decimal, BeforeValidator(_as_decimal)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Label(_Model):
-    """What a reader sees, in both languages."""
-
-    zh: str
-    en: str
-
-
-class Ethics(_Model):
-    """Approval number and consent; the lock refuses while ``approval`` is empty."""
-
-    approval: str = ""
-    consent: Literal["waived", "obtained", "opt_out"] = "waived"
-
-
-class Study(_Model):
-    """What the study is called, and under whose approval it runs."""
-
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
-    title: Label
-    ethics: Ethics = Ethics()
-    time_zone: str = "Asia/Shanghai"
-    simulated: bool = False
-    """True only for the demo: every output then says that reviewers and patients are simulated."""
-
-
-class Search(_Model):
-    """The keyword expression and the dates of the visits it is asked of."""
-
-    expression: str
-    from_: date = Field(alias="from")
-    to: date
-    match: Literal["literal", "folded"] = "literal"
-    synonyms: dict[str, list[str]] = {}
-    """Used when ``match`` is ``folded``: term -> other spellings that count as the same."""
-    look_alike: dict[str, list[str]] = {}
-    """Term -> longer strings that contain it and are something else; never a hit by themselves."""
-
-
-class Timepoint(_Model):
-    """When a value counts for T0, T1, ...: an anchor visit, or a day after another timepoint.
-
-    ``window`` is in days from the anchor's or the target's reference, both ends included: for an
-    anchored timepoint around the anchor visit, for a later one counted from ``after``.
-    """
-
-    anchor: Literal["first_match"] | None = None
-    after: str | None = None
-    day: int | None = None
-    window: tuple[int, int] = (0, 7)
-    pick: Literal["nearest", "first", "last"] = "nearest"
-    tie: Literal["earlier", "later"] = "earlier"
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if (self.anchor is None) == (self.after is None):
-            raise ValueError(
-                'a timepoint has either anchor = "first_match" or after = "T0" with day and window'
-            )
-        if self.after is not None and self.day is None:
-            raise ValueError("a timepoint with after needs day")
-        return self
-
-
-class PatientSource(_Model):
-    """A column of the patient record."""
-
-    patient: Literal["sex", "birth_date"]
-
-
-class LabSource(_Model):
-    """A laboratory concept of the mapping pack (names, codes and units are listed there)."""
-
-    lab: str
-    not_: list[str] = Field(default=[], alias="not")
-
-
-class ScaleSource(_Model):
-    """A scale or vital sign by its concept in the mapping pack."""
-
-    scale: str
-
-
-class TextSource(_Model):
-    """An extractor of this protocol, read from documents."""
-
-    text: str
-
-
-class DerivedSource(_Model):
-    """Arithmetic over other variables, or ``age_at(T0)``."""
-
-    derived: str
-
-
-Source = PatientSource | LabSource | ScaleSource | TextSource | DerivedSource
-
-
-class Value(_Model):
-    """One legal value: its code, its label, and the source spellings that mean it."""
-
-    code: int
-    zh: str
-    en: str
-    from_: list[str] = Field(default=[], alias="from")
-
-
-class Variable(_Model):
-    """One variable: the source of SQL, form, double entry, checks, codebook, SPSS labels and tables."""
-
-    id: str = Field(pattern=_ID)
-    label: Label
-    unit: Label | None = None
-    step: Number = Decimal(1)
-    """Smallest difference that is recorded; values are kept as integers of this step."""
-    source: Annotated[tuple[Source, ...], BeforeValidator(_as_list)] = Field(min_length=1)
-    at: tuple[str, ...] = ()
-    """Timepoints; empty means once, as known at the first timepoint."""
-    over: tuple[str, str] | None = None
-    """For events: collected over the whole time from one timepoint's window to another's."""
-    entry: Literal["single", "double"] = "single"
-    many: bool = False
-    values: tuple[Value, ...] = ()
-    range: tuple[Number, Number] | None = None
-    warn: tuple[Number, Number] | None = None
-    missing: tuple[Literal["not_documented", "not_done", "not_applicable", "illegible"], ...] = (
-        "not_documented",
-    )
-    below_limit: Literal["half", "limit", "zero", "missing"] = "limit"
-    """What the statistics do with ``<0.5``; the raw value is always kept."""
-    required: bool = True
-    """False: a missing value does not stop a participant (safety events, subgroup variables)."""
-
-    @property
-    def categorical(self) -> bool:
-        """Whether the variable takes one of a list of codes."""
-        return bool(self.values)
-
-    @property
-    def decimals(self) -> int:
-        """Digits after the point that ``step`` allows."""
-        exponent = self.step.normalize().as_tuple().exponent
-        return max(0, -exponent) if isinstance(exponent, int) else 0
-
-
-class Extractor(_Model):
-    """How a value is read out of Chinese or English text; generic kinds, the words are data.
-
-    ``number``    a label, optional filler, a number, an optional unit: ``VAS评分6分``, ``VAS：7/10``
-    ``duration``  a label or a section, then a length of time, given in months: ``3月余``, ``半年``
-    ``choice``    any of the variable's values by their ``from`` terms, asserted present
-    """
-
-    kind: Literal["number", "duration", "choice"]
-    labels: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
-    sections: tuple[str, ...] = ()
-    """Sections of a document to read (主诉, 现病史, ...); empty means all."""
-    range: tuple[Number, Number] | None = None
-    """Numbers outside are not this variable (a pain score is not 72)."""
-
-
-class Rule(_Model):
-    """A criterion's condition: exactly one leaf, or ``all``/``any``/``not`` of others."""
-
-    all: tuple[Rule, ...] | None = None
-    any: tuple[Rule, ...] | None = None
-    not_: Rule | None = Field(default=None, alias="not")
-    # leaves
-    variable: str | None = None
-    lab: str | None = None
-    imaging: tuple[str, ...] | None = None
-    diagnosis: tuple[str, ...] | None = None
-    """Codes or ranges of ICD-10: ``M54.5``, ``C00-C97``."""
-    procedure: str | None = None
-    medication: tuple[str, ...] | None = None
-    text: tuple[str, ...] | None = None
-    missing: tuple[str, ...] | None = None
-    judge: str | None = None
-    """What only a person can decide; the machine shows the evidence and says unknown."""
-    # qualifiers
-    at: str | tuple[str, ...] | None = None
-    between: tuple[Number, Number] | None = None
-    at_least: Number | None = None
-    at_most: Number | None = None
-    is_: int | None = Field(default=None, alias="is")
-    before_days: int | None = None
-
-    @property
-    def leaf(self) -> str:
-        """The name of the one condition that is set."""
-        return next(name for name in _LEAVES if getattr(self, name) is not None)
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        found = [name for name in _LEAVES if getattr(self, name) is not None]
-        if len(found) != 1:
-            raise ValueError(f"a rule states exactly one condition, this one states {len(found)}: {found}")
-        return self
-
-
-class Criterion(_Model):
-    """One inclusion or exclusion criterion: evidence for the reviewers; decides alone only if ``auto``."""
-
-    id: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,15}$")
-    label: Label
-    rule: Rule
-    auto: bool = False
-
-
-class ResponderTest(_Model):
+class ResponderTest(Model):
     """``drop``: first minus last timepoint at least so much; ``relief``: that drop over the first value."""
 
     drop: str | None = None
@@ -315,7 +90,7 @@ class ResponderTest(_Model):
         return self.drop or self.relief or ""
 
 
-class ResponderRule(_Model):
+class ResponderRule(Model):
     """Any, or all, of the tests make a responder."""
 
     any: tuple[ResponderTest, ...] = ()
@@ -328,7 +103,7 @@ class ResponderRule(_Model):
         return self
 
 
-class Outcome(_Model):
+class Outcome(Model):
     """The direction of every printed delta, and who is a responder."""
 
     delta: Literal["T1 - T0", "T0 - T1"] = "T1 - T0"
@@ -341,7 +116,7 @@ class Outcome(_Model):
     """Names of the groups: not a responder, responder."""
 
 
-class Calibration(_Model):
+class Calibration(Model):
     """The pilot round and what it must reach."""
 
     cases: int = Field(default=20, ge=0)
@@ -349,7 +124,7 @@ class Calibration(_Model):
     or_agreement_at_least: float = 0.95
 
 
-class Review(_Model):
+class Review(Model):
     """Dual independent review with third-person arbitration."""
 
     reviewers: Literal[2] = 2
@@ -357,20 +132,20 @@ class Review(_Model):
     calibration: Calibration = Calibration()
 
 
-class Entry(_Model):
+class Entry(Model):
     """Double entry: the share of compared fields that may differ at the first comparison."""
 
     error_rate_at_most: float = Field(default=0.005, ge=0, le=1)
 
 
-class Lock(_Model):
+class Lock(Model):
     """Who signs, and how small a cell may be in what leaves the house."""
 
     signatures: tuple[str, ...] = ("data manager", "principal investigator")
     small_cell: int = Field(default=5, ge=0)
 
 
-class Normality(_Model):
+class Normality(Model):
     """How a variable's distribution is judged before the test is chosen."""
 
     test: Literal["shapiro", "lilliefors", "none"] = "shapiro"
@@ -378,21 +153,21 @@ class Normality(_Model):
     alpha: float = 0.05
 
 
-class Variances(_Model):
+class Variances(Model):
     """How equality of variances is judged, and what is done otherwise."""
 
     test: Literal["levene", "none"] = "levene"
     otherwise: Literal["welch", "student"] = "welch"
 
 
-class PostHoc(_Model):
+class PostHoc(Model):
     """Pairwise comparisons after a significant overall test of three or more groups."""
 
     normal: Literal["snk", "tukey"] = "snk"
     otherwise: Literal["dunn"] = "dunn"
 
 
-class Correlation(_Model):
+class Correlation(Model):
     """A correlation between two changes: ``delta(esr)`` with ``delta(vas)``."""
 
     x: str
@@ -401,7 +176,7 @@ class Correlation(_Model):
     strata: str | None = None
 
 
-class Analysis(_Model):
+class Analysis(Model):
     """The plan, fixed before the lock."""
 
     alpha: float = 0.05
@@ -414,18 +189,18 @@ class Analysis(_Model):
     subgroups: tuple[str, ...] = ()
     safety: tuple[str, ...] = ()
     """Variables that count what happened to people on the way: a table of their own, not the baseline."""
-    published: dict[str, str] = {}
+    published: dict[str, str] = Field(default={})
     """Numbers printed elsewhere for comparison: ``"2.esr.all.delta.mean" = "-14.16"``."""
 
 
-class Protocol(_Model):
+class Protocol(Model):
     """A whole study. Frozen; ``hash`` is over its meaning, not over comments or key order."""
 
     format: Literal[1]
     study: Study
     search: Search
     timepoints: dict[str, Timepoint]
-    extractor: dict[str, Extractor] = {}
+    extractor: dict[str, Extractor] = Field(default={})
     variable: tuple[Variable, ...]
     include: tuple[Criterion, ...] = ()
     exclude: tuple[Criterion, ...] = ()
@@ -509,7 +284,7 @@ def _timepoint_faults(points: dict[str, Timepoint]) -> Iterator[tuple[Place, str
 
 
 def _variable_faults(protocol: Protocol) -> Iterator[tuple[Place, str]]:
-    seen: set[str] = set()
+    seen = set[str]()
     for index, variable in enumerate(protocol.variable):
         name = f"variable {variable.id!r}"
         if variable.id in seen:
@@ -554,10 +329,7 @@ def column(variable: str, timepoint: str | None = None, kind: str | None = None)
 
 
 def parse(text: str, name: str = "study.toml") -> Protocol:
-    """The protocol in ``text``. Raises ProtocolInvalid with ``name``, the line and what to mend.
-
-    A search expression that cannot be used raises ExpressionInvalid.
-    """
+    """The protocol in ``text``. Raises ProtocolInvalid, or ExpressionInvalid, with ``name`` and the line."""
     step = f"`cohortlock lint {name}` checks the whole file."
     try:
         protocol = Protocol.model_validate(tomllib.loads(text))

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,7 @@ STATISTICS: Final = frozenset(
         "z",
         "u",
         "w",
+        "d",
         "f",
         "h",
         "q",
@@ -131,14 +133,19 @@ class Results:
         method: str | None = None,
     ) -> Result | None:
         """The number under this key; of several tests the chosen one, else the first."""
-        key = (table, variable, group, timepoint, statistic, of)
         found = [
             r
-            for r in self.rows
-            if (r.table, r.variable, r.group, r.timepoint, r.statistic, r.of) == key
-            and (method is None or r.method == method)
+            for r in self._by_key.get((table, variable, group, timepoint, statistic, of), ())
+            if method is None or r.method == method
         ]
         return next((r for r in found if r.chosen), found[0] if found else None)
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, ...], list[Result]]:
+        rows: dict[tuple[str, ...], list[Result]] = {}
+        for r in self.rows:
+            rows.setdefault((r.table, r.variable, r.group, r.timepoint, r.statistic, r.of), []).append(r)
+        return rows
 
     def people(self, row: Result) -> tuple[str, ...]:
         """The participants behind a number."""

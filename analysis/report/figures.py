@@ -44,14 +44,10 @@ def save(figure: Any, name: str, folder: Path) -> Figure:
     """Write ``name.svg`` and ``name.png`` and keep the SVG's text for the page; bytes are the same every run."""
     svg_file, png_file = folder / f"{name}.svg", folder / f"{name}.png"
     out = io.StringIO()
-    figure.savefig(
-        out, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight", pad_inches=0.05
-    )
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = _DESCRIBED.sub("", out.getvalue())  # matplotlib's metadata: addresses and no content
     svg_file.write_text(text, encoding="utf-8")
-    figure.savefig(
-        png_file, format="png", metadata={"Software": None}, dpi=200, bbox_inches="tight", pad_inches=0.05
-    )
+    figure.savefig(png_file, format="png", metadata={"Software": None}, dpi=200)
     start = text.index("<svg")
     return Figure(name, _scoped(text[start:], name), (svg_file, png_file))
 

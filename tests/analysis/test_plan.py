@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -194,6 +196,26 @@ def test_three_groups_get_anova_and_pairwise_comparisons(locked, protocol, make_
     assert len(pairs) == 3
 
 
+def test_the_other_rules_of_the_protocol_are_followed_too(locked, protocol, make_locked):
+    """Lilliefors, Tukey and Kendall where the plan names them: not Shapiro, SNK and Pearson under another name."""
+    asked = {
+        "normality": protocol.analysis.normality.model_copy(
+            update={"test": "lilliefors", "by": "all", "alpha": 0.0001}
+        ),
+        "post_hoc": protocol.analysis.post_hoc.model_copy(update={"normal": "tukey"}),
+        "correlate": (protocol.analysis.correlate[0].model_copy(update={"method": "kendall"}),),
+        "published": {},
+    }
+    plan = protocol.analysis.model_copy(update=asked)
+    found = analyse(make_locked(locked.table, protocol.model_copy(update={"analysis": plan})))
+    methods = {r.method for r in found.rows}
+    assert "Kolmogorov-Smirnov (Lilliefors)" in methods
+    assert "Shapiro-Wilk" not in methods
+    r = found.find("3", "esr", "all", "delta", "r", "vas")
+    assert r.method == "Kendall correlation with vas"
+    assert found.find("3", "esr", "all", "delta", "z", "vas").value > 6
+
+
 def test_a_delta_that_is_not_the_protocols_direction_is_refused(locked, make_locked):
     at = locked.table.column_names.index("esr_delta")
     turned = [-v for v in locked.values("esr_delta")]
@@ -247,3 +269,10 @@ def test_the_funnel_is_in_the_frame(results, funnel):
 def test_the_dataset_gives_a_column_it_lacks_as_missing(locked):
     assert sum(locked.values("responder")) == 58
     assert locked.values("no_such_column") == [None] * 90
+
+
+def test_the_documentation_names_every_statistic():
+    text = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8")
+    listed = re.search(r"Statistics: `([^`]+)`", text)[1].split()
+    assert set(listed) == STATISTICS
+    assert len(listed) == len(set(listed))

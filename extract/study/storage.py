@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 
 from extract.errors import CohortlockError, DriverMissing, Refused, StorageFault
 from extract.study.folder import StudyFolder
@@ -102,14 +109,20 @@ def fault(error: SQLAlchemyError, url: URL) -> CohortlockError:
     if "append-only" in said:
         return Refused("the study database is append-only", "Write a new row; the old one stays beside it.")
     place = url.render_as_string(hide_password=True)
+    # A refused row may quote anything; only an error of the connection or the file is read further.
+    refused_row = isinstance(error, IntegrityError | DataError)
     for sign, what, step in (
-        ("readonly", "is read-only", "Give this user the right to write the file and its folder."),
-        ("full", "cannot be written: the disk is full", "Make room; nothing was half-written."),
-        ("locked", "is held by another process", "Try again when it has finished."),
-        ("not a database", "is not a study database", "Check the path."),
-        ("malformed", "is damaged", "Bring back the last copy."),
-        ("password", "refuses the login", "Check user and password of the study database."),
-        ("connection", "does not answer", "Check that the server runs and the address is right."),
+        ()
+        if refused_row
+        else (
+            ("readonly", "is read-only", "Give this user the right to write the file and its folder."),
+            ("full", "cannot be written: the disk is full", "Make room; nothing was half-written."),
+            ("locked", "is held by another process", "Try again when it has finished."),
+            ("not a database", "is not a study database", "Check the path."),
+            ("malformed", "is damaged", "Bring back the last copy."),
+            ("password", "refuses the login", "Check user and password of the study database."),
+            ("connection", "does not answer", "Check that the server runs and the address is right."),
+        )
     ):
         if sign in said:
             return StorageFault(f"{place}: the study database {what}", step)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import BigInteger, Connection, Integer, text
 
 from extract.errors import NotReady
+from extract.study.audit import verify_chain
+from extract.study.tables import TABLES, audit_event
 from validate.entry.entries import Typed, enter_all, resolve
 from validate.reconcile import Reconciled, finished, reconcile
 from validate.review import queue
@@ -139,3 +142,56 @@ def test_the_same_rows_reconcile_to_the_same_tables(worked, small):
     assert one.verdicts.equals(other.verdicts)
     assert one.values.equals(other.values)
     assert one == other
+
+
+def without_triggers(connection: Connection) -> None:
+    """What only somebody with full rights on the database can do."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL session_replication_role = 'replica'"))
+        return
+    connection.execute(text("PRAGMA defer_foreign_keys = ON"))
+    for (name,) in connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+        connection.execute(text(f"DROP TRIGGER {name}"))
+
+
+OTHER = {
+    "verdict": "CASE WHEN verdict = 'met' THEN 'not_met' ELSE 'met' END",
+    "slot": "3 - slot",
+    "pass": "3 - pass",
+    "state": "CASE WHEN state = 'present' THEN 'vanished' ELSE 'present' END",
+    "kind": "CASE WHEN kind = 'created' THEN 'protocol' ELSE 'created' END",
+    "choice": "CASE WHEN choice = 'first' THEN 'second' ELSE 'first' END",
+    "active": "NOT active",
+}
+"""Another value that the column's own constraint lets through."""
+
+
+def harms(connection: Connection) -> list[str]:
+    """A statement for each column of the first and the last row of each table, and for removing the row."""
+    found = []
+    for table in (audit_event, *TABLES.values()):
+        key = next(iter(table.primary_key.columns)).name
+        ends = connection.execute(text(f"SELECT min({key}), max({key}) FROM {table.name}")).one()
+        for row in {number for number in ends if number is not None}:
+            for column in table.columns:
+                number = isinstance(column.type, Integer | BigInteger)
+                value = OTHER.get(column.name, "1000000" if number else "'forged'")
+                found.append(f'UPDATE {table.name} SET "{column.name}" = {value} WHERE {key} = {row}')
+            found.append(f"DELETE FROM {table.name} WHERE {key} = {row}")
+    return found
+
+
+def test_a_change_of_any_column_of_any_table_is_found(worked):
+    """...and a removed row as well, after a whole study's work; the last event by the signed head."""
+    signed = worked.head()
+    with worked.engine.connect() as connection:
+        statements = harms(connection)
+        assert verify_chain(connection, signed) == []
+        connection.rollback()
+        assert len(statements) > 150
+        for statement in statements:
+            without_triggers(connection)
+            assert connection.execute(text(statement)).rowcount == 1, statement
+            assert verify_chain(connection, signed), statement
+            connection.rollback()
+        assert verify_chain(connection, signed) == []

@@ -107,6 +107,7 @@ def resolve(
             if (*said, again[0]["choice"]) != (actor.id, patient_id, variable, timepoint, choice):
                 raise _reused()
             return Resolved.of(again[0])
+        _ready(db.protocol, found)
         first, second = standing.first, standing.second
         if standing.resolved is not None:
             raise Refused("somebody has settled this field", "Take the next one; nothing was written.")

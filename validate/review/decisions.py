@@ -101,6 +101,10 @@ def arbitrate(
         if before is not None:
             _same(before, actor.id == before["arbitrator"], patient_id, criterion, ruled)
             return Ruling.of(before)
+        if not found.candidate.present:
+            raise Refused(
+                f"candidate {found.candidate.id}: no longer among the candidates", "Take the next one."
+            )
         if actor.id in found.candidate.ever:
             raise Refused(
                 "an arbitrator is neither of the two reviewers", "Leave this candidate to another arbitrator."

@@ -275,6 +275,8 @@ def test_who_vanished_is_marked_and_comes_back_with_all_opinions(queued, people,
     assert not standing(queued).candidate.present
     with pytest.raises(Refused, match="no longer"):
         judge(queued, people.second)
+    with pytest.raises(Refused, match="no longer"):
+        arbitrate(queued, people.third, "p1", "E1", "met", reason="r", request_id="a")
     assert set(queue.enqueue(queued, small, gone, "run3").values()) == {0}
     back = queue.enqueue(queued, small, screening(2), "run4")
     assert back == {"new": 0, "changed": 1, "vanished": 0, "reopened": 0}
@@ -505,7 +507,7 @@ def test_random_sequences_never_lose_or_double_a_decision(small, screening, hiri
     run_state_machine_as_test(
         Review,
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -1,10 +1,12 @@
 """Each kind of check fails on what it is for, names the row and not the value, and is not evaluated on nothing."""
 
+import re
 import subprocess
 import sys
 import tempfile
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -302,3 +304,8 @@ def test_a_verdict_of_somebody_else_does_not_count(results_of, sound_facts):
         Verdict("stranger", v.criterion, v.final, sealed=True, evidence=1) for v in sound_facts.verdicts
     )
     assert results_of(facts={"verdicts": others})["verdicts.final"].status == "fail"
+
+
+def test_every_kind_of_check_is_documented(rules):
+    text = (Path(__file__).parents[3] / "docs" / "checks.md").read_text(encoding="utf-8")
+    assert {rule.kind for rule in rules} <= set(re.findall(r"`(\w+)`", text))

@@ -101,3 +101,10 @@ def test_it_agrees_with_us_on_any_rows_shuffled_and_written_by_others(table_hash
     with duckdb.connect() as connection:
         connection.register("given", table)
         assert table_hash(connection.sql("SELECT tenth, text, whole FROM given").to_arrow_table()) == expected
+
+
+def test_every_file_of_a_snapshot_is_documented(snapshot):
+    text = (Path(__file__).parents[3] / "docs" / "snapshot.md").read_text(encoding="utf-8")
+    for file in (f for f in snapshot.rglob("*") if f.is_file()):
+        name = file.relative_to(snapshot)
+        assert f"`{name}`" in text or f"`{name.parts[0]}/" in text, name

@@ -56,7 +56,8 @@ def alone(folder: Path) -> Iterator[None]:
 
     The lock is SQLite's own, because it is one that Linux, macOS and Windows all keep.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    # Patients' records: nobody else on this machine looks in.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = sqlite3.connect(folder / "pull.lock", timeout=0, isolation_level=None)
     try:
         try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,3 +103,74 @@ def guarded_postgres(tmp_path_factory):
     finally:
         tool("pg_ctl", "-m", "immediate", "-w", "stop")
         shutil.rmtree(root, ignore_errors=True)
+
+
+class Ran:
+    """One demo: where it stands, what it told, and what it left on both streams and in Prefect's database."""
+
+    def __init__(self, root: Path) -> None:
+        self.out = root / "demo"
+        self.home = root / "prefect"
+        said = json.loads((root / "said.json").read_text(encoding="utf-8"))
+        assert said["code"] == 0, said["stderr"]
+        self.stdout, self.stderr = said["stdout"], said["stderr"]
+        self.told = json.loads(self.stdout)
+
+    @classmethod
+    def anew(cls, root: Path) -> Ran:
+        """Run it below ``root``; that it failed is kept too, so that nobody runs it again."""
+        done = subprocess.run(
+            [sys.executable, "-c", _KEEPING_PREFECT, str(root / "demo"), str(root / "prefect")],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")},
+        )
+        said = {"code": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
+        (root / "said.json").write_text(json.dumps(said), encoding="utf-8")
+        return cls(root)
+
+    @property
+    def study(self) -> Path:
+        """The study's folder."""
+        return self.out / "study"
+
+    @property
+    def snapshot(self) -> Path:
+        """The locked snapshot."""
+        return Path(self.told["snapshot"])
+
+    def prefect(self, query: str) -> list[tuple[object, ...]]:
+        """Rows of Prefect's own database."""
+        with sqlite3.connect(self.home / "prefect.db") as connection:
+            rows = connection.execute(query).fetchall()
+        connection.close()
+        return rows
+
+
+# The verb itself, but for one thing: Prefect's home is kept, so that its database can be looked at.
+_KEEPING_PREFECT = """
+import sys
+from pathlib import Path
+import flows.demo
+from flows.cli import main
+from flows.server import PrefectServer
+flows.demo.PrefectServer = lambda: PrefectServer(Path(sys.argv[2]))
+main(["demo", "--out", sys.argv[1], "--json"])
+"""
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory, worker_id):
+    """One run of the demo, shared by all tests in all workers of this session."""
+    if worker_id == "master":
+        return Ran.anew(tmp_path_factory.mktemp("demo"))
+    # The folder above a worker's own is the session's; whoever comes first runs, the others wait.
+    root = tmp_path_factory.getbasetemp().parent / "shared-demo"
+    root.mkdir(exist_ok=True)
+    with (root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "said.json").exists():
+            return Ran.anew(root)
+    return Ran(root)

@@ -182,7 +182,7 @@ def test_nothing_is_overwritten(study, cohortlock):
 
 def test_wrong_usage_is_exit_2(cohortlock):
     """...with the verb's own words, and the same JSON shape."""
-    complaint(cohortlock("verify", "--json"), 2, "usage", "SNAPSHOT")
+    complaint(cohortlock("verify", "--json"), 2, "usage", "snapshot")
     assert cohortlock("no-such-verb").code == 2
 
 

@@ -1,5 +1,6 @@
 -- name: window_totals
--- purpose: all visits in the search's dates and the patients they belong to: the top of the funnel
+-- purpose: all visits in the search's dates and the patients they belong to: the top of the funnel;
+--          and the visits that no search by date and patient can reach
 -- params: from_date, to_date (the day after the last)
 -- fills: {canonical} the pack's SELECTs
 -- grain: one row
@@ -10,7 +11,10 @@ person AS (
   FROM canonical_patient p
   LEFT JOIN canonical_patient q ON q.patient_id = p.merged_into
 )
-SELECT COUNT(DISTINCT COALESCE(s.person_id, v.patient_id)) AS patients, COUNT(DISTINCT v.visit_id) AS visits
+SELECT COUNT(DISTINCT CASE WHEN v.started_at IS NOT NULL THEN COALESCE(s.person_id, v.patient_id) END) AS patients,
+       COUNT(DISTINCT CASE WHEN v.started_at IS NOT NULL THEN v.visit_id END) AS visits,
+       COUNT(CASE WHEN v.started_at IS NOT NULL AND v.patient_id IS NULL THEN 1 END) AS without_patient,
+       COUNT(CASE WHEN v.started_at IS NULL THEN 1 END) AS without_date
 FROM canonical_visit v
 LEFT JOIN person s ON s.patient_id = v.patient_id
-WHERE v.started_at >= :from_date AND v.started_at < :to_date
+WHERE v.started_at IS NULL OR (v.started_at >= :from_date AND v.started_at < :to_date)

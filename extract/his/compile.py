@@ -46,7 +46,9 @@ _FILL: Final = re.compile(r"\{(\w+)\}")
 _KEY: Final = pa.string()
 CANDIDATES: Final = pa.schema([("visit_id", _KEY), ("patient_id", _KEY)])
 MERGED: Final = pa.schema([("patient_id", _KEY), ("merged_into", _KEY)])
-TOTALS: Final = pa.schema([("patients", pa.int64()), ("visits", pa.int64())])
+TOTALS: Final = pa.schema(
+    [(name, pa.int64()) for name in ("patients", "visits", "without_patient", "without_date")]
+)
 COUNTED: Final = pa.schema([("n", pa.int64())])
 NAMED: Final = pa.schema([("n", pa.int64()), ("which", pa.string())])
 """Of a counting query that also says which: the keys of the records, never their values."""

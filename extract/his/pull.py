@@ -192,10 +192,13 @@ class _Pull:
     def _patients(self) -> None:
         """Totals, counts, and the patients to ask for with the window of each."""
         self.progress("totals", 0.3)
-        total = next(
+        total_batch = next(
             iter(self._stream(compiled.totals(self.site, self.protocol, self.engine.day), compiled.TOTALS))
         )
+        [total] = total_batch.to_pylist()
         counts = self._counts()
+        visits = counts.setdefault("visit", {})
+        visits |= {name: total[name] for name in ("without_patient", "without_date")}
         order = {window.name: i for i, window in enumerate(self.windows)} | {_EARLIER: len(self.windows)}
         wanted: dict[str, str] = {}
         for _visit, patient, window in self.ledger.candidates(self.run):
@@ -208,9 +211,7 @@ class _Pull:
             window = min((wanted[p] for p in group if p in wanted), key=order.__getitem__)
             wanted |= dict.fromkeys(group, window)
         with self.ledger.transaction():
-            self.ledger.set_totals(
-                self.run, total.column("patients")[0].as_py(), total.column("visits")[0].as_py()
-            )
+            self.ledger.set_totals(self.run, total["patients"], total["visits"])
             for table, reasons in counts.items():
                 self.ledger.reject(self.run, table, "hospital", reasons)
             self.ledger.ask(self.run, wanted)

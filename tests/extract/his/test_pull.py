@@ -85,6 +85,16 @@ def test_the_top_of_the_funnel_counts_persons_not_numbers(study, change):
     assert Landing(study.landing).window_totals() == {"patients": 3, "visits": 4}
 
 
+def test_visits_that_no_search_can_reach_are_counted(study, change):
+    """A visit without a patient, and one without a date, stand outside every window."""
+    change("UPDATE CLINIC_MASTER SET PATIENT_ID = NULL WHERE VISIT_NO = 8",
+           "UPDATE PAT_VISIT SET ADMISSION_DATE_TIME = NULL")  # fmt: skip
+    found = rejected(pull(study))
+    assert found["visit", "without_patient"] == 1
+    assert found["visit", "without_date"] == 1
+    assert Landing(study.landing).window_totals() == {"patients": 1, "visits": 2}
+
+
 def test_a_chain_of_mergers_is_one_chart(study, change):
     change("INSERT INTO PAT_MASTER_INDEX (PATIENT_ID) VALUES ('005'), ('006')",
            "INSERT INTO PAT_ID_MERGE (PATIENT_ID, INTO_PATIENT_ID) VALUES ('005', '003'), ('006', '005')")  # fmt: skip

@@ -205,6 +205,13 @@ def small() -> protocols.Protocol:
 
 
 @pytest.fixture
+def study_file(tmp_path: Path) -> Path:
+    """The small study as a file, for another process."""
+    (tmp_path / "study.toml").write_text(STUDY, encoding="utf-8")
+    return tmp_path / "study.toml"
+
+
+@pytest.fixture
 def screening(small: protocols.Protocol) -> Callable[..., Screening]:
     """Makes a screening of patients p1 ... pn."""
 

@@ -37,6 +37,11 @@ _OPENING: Final[dict[str, tuple[str, ...]]] = {
         # gains nothing where the time goes into LIKE.
         "SET jit = off",
     ),
+    # A DATE that is cast to text, as in a key, must not depend on the client's language.
+    "oracle": (
+        "ALTER SESSION SET NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS'",
+        "ALTER SESSION SET NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS'",
+    ),
     "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_execution_time = {milliseconds}"),
     "mariadb": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_statement_time = {seconds}"),
 }

@@ -9,7 +9,8 @@ import pytest
 
 from extract.errors import SiteInvalid
 from extract.his.compile import candidates_sql, chart_sql
-from extract.his.mapping import reads
+from extract.his.guard import check_select
+from extract.his.mapping import check_yield, reads
 from extract.his.packs import read_pack
 from extract.his.sites import load_site
 from sql import packs
@@ -162,3 +163,12 @@ def test_values_travel_only_as_binds(study):
     assert "%腰痛%" in first.params.values()
     assert first.params["from_date"] == "2022-01-01"
     assert [s.name for s in candidates_sql(site, protocol)][-2:] == ["candidates 2025", "window_totals"]
+
+
+def test_the_jw1_pack_is_whole_for_oracle_too():
+    """No Oracle runs here: the texts at least parse, read only, and yield the canonical columns."""
+    pack = read_pack(packs() / "jw1", "oracle")
+    assert pack.tables["document"].origin == "jw1/document.oracle.sql"
+    for table in pack.tables.values():
+        check_select(table.sql, "oracle", table.origin)
+        check_yield(table, "oracle")

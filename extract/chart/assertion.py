@@ -30,6 +30,8 @@ _SENTENCE_END: Final = re.compile(r"[。;!?]|\.(?=\s|$)|\n")
 _ABBREVIATION: Final = re.compile(r"(?:\b(?:dr|mr|mrs|ms|vs|st|jr|pt|no|e\.g|i\.e|approx|hx)|\b[a-z])$")
 _WRAPPED: Final = re.compile(r"[a-z,]\n[ \t]*[a-z]")
 _ASSERTS: Final = re.compile(r"[\d有为示余年月周天日诉予行查出因加疼][\d月年周天余]?")
+_FAR: Final = 400
+"""No cue speaks of a mention further away than this, however long the sentence."""
 _MARK: Final = re.compile(r"[,。;.\n]|$")
 _CJK: Final = re.compile(r"[\u4e00-\u9fff]")
 _LATIN: Final = re.compile(r"[a-z]{2}|\(-\)")
@@ -92,7 +94,7 @@ class Reading:
         """The assertion of the mention ``text[start:end]``."""
         section = self.section_at(start)
         reached: dict[str, Found] = {}
-        cues = self._cues_at(start)
+        cues = [c for c in self._cues_at(start) if c.end > start - _FAR and c.start < end + _FAR]
         for found in cues:
             cue = found.cue
             if cue.kind in {"pseudo", "stop", "self"} or (found.start < end and found.end > start):

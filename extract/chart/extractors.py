@@ -28,6 +28,8 @@ Role = Literal["", "first", "last"]
 
 _FILLER: Final = 14
 """Characters that may stand between a label and its length of time."""
+_BEFORE: Final = 60
+"""Characters before a label in which the onset (``3年前…``) is looked for, in the same sentence."""
 _ONSET: Final = re.compile(r"\s?(?:以?前|以?来|之前|许)")
 _SENTENCE_BREAK: Final = "。;!?\n"
 
@@ -59,7 +61,8 @@ class Extracted:
 def extract(reading: Reading, extractor: Extractor, values: Sequence[Value] = ()) -> list[Extracted]:
     """What ``extractor`` finds in the text, in its order; nothing outside its sections and range.
 
-    A text without any head, and a document whose kind is one of the sections, is read whole.
+    A text without any head is read whole, and so is a document whose kind ends in one of the sections
+    (首次病程记录 is a 病程记录).
     """
     found: list[Extracted] = []
     for start, end in _spans(reading, extractor):
@@ -80,7 +83,7 @@ def _spans(reading: Reading, extractor: Extractor) -> Iterator[tuple[int, int]]:
     sections = extractor.sections
     named = [s for s in reading.sections if s.name]
     kind = plain(reading.kind)
-    if not sections or not named or any(plain(name) in kind for name in sections if kind):
+    if not sections or not named or any(kind.endswith(plain(name)) for name in sections):
         yield 0, len(reading.text)
         return
     wanted = {plain(name) for name in sections}
@@ -184,7 +187,9 @@ def _durations(reading: Reading, extractor: Extractor, start: int, end: int) -> 
         here, stop = start + label.start(), start + label.end()
         if here < seen:
             continue
-        length = _after(flat, stop, end) or _onset(flat, max(start, reading.sentence_at(here)[0]), here)
+        length = _after(flat, stop, end) or _onset(
+            flat, max(start, reading.sentence_at(here)[0], here - _BEFORE), here
+        )
         if length is not None and length.start >= seen:
             term = reading.text[here:stop]
             yield _duration(reading, length, term, here)

@@ -31,9 +31,9 @@ _TABLE: Final[dict[int, int]] = {
     **{ord(k): ord(v) for k, v in _MARKS.items()},
 }
 _DIGITS: Final = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "俩": 2}
-_CHINESE: Final = r"[零〇一二两俩三四五六七八九十百]+(?:点[零〇一二三四五六七八九]+)?"
+_CHINESE: Final = r"[零〇一二两俩三四五六七八九十百]{1,9}(?:点[零〇一二三四五六七八九]{1,9})?"
 
-NUMBER: Final = rf"(?:(?<![\d.])\d+(?:\.\d+)?(?![\d])|{_CHINESE})"
+NUMBER: Final = rf"(?:(?<![\d.])\d+(?:\.\d+)?(?![\d])|(?<![零〇一二两俩三四五六七八九十百]){_CHINESE})"
 """Pattern of one number in plain text; ``number`` reads what it matches."""
 
 

@@ -7,11 +7,16 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from extract.chart.screening import screen_landed
 from extract.his.packs import LabConcept, LakeRules, LinkRule, Pack
 from extract.his.records import KEY, SCHEMAS
 from extract.study.protocol import parse
+
+# A shared machine is slow at times; these tests promise answers, not milliseconds.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 STUDY = """
 format = 1

@@ -190,3 +190,14 @@ def test_offsets_always_quote_the_text(text):
 def test_plain_text_keeps_every_offset(text):
     assert len(plain(text)) == len(text)
     assert plain(plain(text)) == plain(text)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("piece", ["VAS评分约为", "主诉：痛", "一", "12", "（VAS）", "无", "痛3"])
+def test_a_hostile_text_costs_no_more_than_its_length(piece):
+    """60,000 characters of any repetition are read in seconds: no pattern backtracks without bound."""
+    text = piece * (60_000 // len(piece))
+    reading = Reading(text)
+    for extractor, values in ((SCORE, ()), (COURSE, ()), (SITE, SITES)):
+        extract(reading, extractor, values)
+    assert reading.assess(len(text) - 1, len(text)).status

@@ -186,6 +186,17 @@ def _correlation(book: Book, locked: Locked, planned: Correlation) -> None:
         both = [i for i in group.rows if x[i] is not None and y[i] is not None]
         for id_, at, values in ((x_id, x_at, left), (y_id, y_at, right)):
             _level(book, group, id_, at, values)
+        book.add(
+            "3",
+            x_id,
+            group.key,
+            x_at,
+            "n",
+            len(both),
+            f"participants with both values: {y_id}",
+            both,
+            of=y_id,
+        )
         for test, chosen in ((first, True), (beside, False)):
             result = test(left, right)
             book.test(

@@ -117,7 +117,7 @@ def _legend(frame: Frame, group: Group, planned: Correlation, language: Language
     at = DELTA if x != planned.x else ""
     symbol = {"pearson": "r", "spearman": r"\rho", "kendall": r"\tau"}[planned.method]
     key = ("3", x, group.key, at)
-    n = plain((frame.num(*key, "n", "i"),))
+    n = plain((frame.num(*key, "n", "i", y),))
     r = plain((frame.num(*key, "r", "f2", y),))
     p = plain((frame.num(*key, "p", "p", y),))
     sign = "" if p.startswith("<") else " = "
@@ -169,7 +169,8 @@ def draw_means(locked: Locked, frame: Frame, language: Language, name: str, fold
             axes.set_xticks(range(len(variable.at)), list(variable.at))
             axes.set_xlim(-0.35, len(variable.at) - 0.65)
             axes.set_title(with_unit(protocol, variable.id, language), fontsize=9)
-            axes.set_ylim(bottom=0)
+            if axes.get_ylim()[0] > 0:
+                axes.set_ylim(bottom=0)
         handles, labels = panels[0].get_legend_handles_labels()
         canvas.legend(handles, labels, loc="outside lower center", ncols=len(levels), fontsize=8.5)
         return save(canvas, name, folder)

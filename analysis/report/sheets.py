@@ -153,12 +153,17 @@ class Writer:
 
     def incomplete(self, table: str, variable: str, at: str) -> Iterator[tuple[Piece, ...]]:
         """A note with the number known, where somebody's value is missing."""
-        everyone = self.groups.everyone
-        row = self.frame.results.find(table, variable, everyone.key, at, "n")
-        if row is not None and row.value is not None and row.value < len(everyone.rows):
-            known = {"zh": "：有值 ", "en": ": known in "}[self.language]
-            case = {"zh": " 例。", "en": " participants."}[self.language]
-            yield (Word(self.quantity(variable, at) + known), Num(row, "i"), Word(case))
+        rows = [(g, self.frame.results.find(table, variable, g.key, at, "n")) for g in self.groups.columns]
+        if all(row is None or row.value is None or row.value >= len(g.rows) for g, row in rows):
+            return
+        known, comma, stop = {"zh": ("：有值者 ", "，", "。"), "en": (": known in ", ", ", ".")}[
+            self.language
+        ]
+        pieces: list[Piece] = [Word(self.quantity(variable, at) + known)]
+        for place, (group, row) in enumerate(rows):
+            pieces.append(Word(f"{comma if place else ''}{self.name(group)} "))
+            pieces.append(Word("—") if row is None else Num(row, "i"))
+        yield (*pieces, Word(stop))
 
     # ---- table 2 ----
 
@@ -177,9 +182,12 @@ class Writer:
             "zh": f"Δ = {direction}，负值表示下降。组内比较为治疗前后配对比较。",
             "en": f"Δ = {direction}: negative is a fall. Within groups the comparison is paired.",
         }[self.language]
+        notes = [n for v in timed for at in (*v.at, DELTA) for n in self.incomplete("2", v.id, at)]
         if self.protocol.outcome.delta != "T1 - T0":
             how = how.replace("负值", "正值").replace("negative", "positive")
-        return self.sheet("2", "change", (first,), body, [(Word(how), *self.two_sided())], self.quoted("2"))
+        return self.sheet(
+            "2", "change", (first,), body, [(Word(how), *self.two_sided()), *notes], self.quoted("2")
+        )
 
     def _group_rows(self, group: Group, timed: Sequence[Variable]) -> Iterator[Row]:
         points = [at for at in self.protocol.timepoints if any(at in v.at for v in timed)]
@@ -284,7 +292,8 @@ class Writer:
         t = self.frame.marked((own, Word(" = "), self.frame.num(*key, statistic, "f2", of)))
         p = Cell(self.frame.marked((self.frame.num(*key, "p", "p", of),)))
         words = f"{self.say(planned.method)} "
-        label = Cell((Word(words), symbol), label=True)
+        pairs = self.frame.num(*key, "n", "i", of)
+        label = Cell((Word(words), symbol, Word(" ("), Sym("n"), Word(" = "), pairs, Word(")")), label=True)
         yield label, Cell(self.frame.marked((r,))), Cell(t), p
         low, high = (self.frame.num(*key, name, "f2", of) for name in ("ci_low", "ci_high"))
         yield (
@@ -293,7 +302,7 @@ class Writer:
             Cell(),
             Cell(),
         )
-        if planned.method == "kendall":
+        if planned.method != "pearson":
             return
         square = self.frame.marked((self.frame.num(*key, "r2", "f2", of),))
         yield Cell((Word(f"{self.say('r2')} "), Sym("R", "²")), label=True), Cell(square), Cell(), Cell()

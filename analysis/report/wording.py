@@ -128,6 +128,7 @@ METHODS: Final[dict[str, str]] = {
     "percent of participants": "占全部参与者的百分比",
     "participants": "参与者人数",
     "participants in the category": "该类别例数",
+    "participants with both values": "两项均有值者",
     "percent of those with a value": "占有值者的百分比",
     "Pearson correlation": "Pearson相关",
     "Spearman correlation": "Spearman等级相关",

@@ -140,6 +140,19 @@ def test_a_report_exists_also_for_few_or_one_sided_participants(locked, keep, tm
     assert "均为模拟" not in html
 
 
+def test_n_stands_where_somebody_is_missing(locked, tmp_path):
+    """Three people without a last value: the note gives n by group, and r its number of pairs."""
+    found = {name: locked.values(name) for name in locked.table.column_names}
+    for name in ("esr_t1", "esr_delta"):
+        found[name][:3] = [None, None, None]
+    table = pa.table({n: pa.array(v, locked.table.schema.field(n).type) for n, v in found.items()})
+    some_missing = replace(locked, table=table)
+    html = report.write(analyse(some_missing), some_missing, tmp_path).read_text(encoding="utf-8")
+    text = re.sub(r"<[^>]+>", "", html)
+    assert "Δ血沉/(mm/h)：有值者 总体 87，显著缓解组 57，未显著缓解组 30。" in text
+    assert "Pearson correlation r (n = 87)" in text
+
+
 def test_a_folder_that_cannot_be_written_is_one_sentence(simulated, results, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")

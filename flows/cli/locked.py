@@ -1,4 +1,4 @@
-"""Verbs of the lock and after: check, lock, unlock, verify, diff, export, analyse."""
+"""Verbs of the lock and after: check, lock, unlock, verify, diff, export, analyse, audit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HERE = Path()
 
 def register(app: typer.Typer) -> None:
     """Add this module's verbs to ``app``."""
-    for verb in (check, lock, unlock, verify, diff, export, analyse):
+    for verb in (check, lock, unlock, verify, diff, export, analyse, audit):
         app.command()(verb)
 
 
@@ -117,6 +117,33 @@ def analyse(
 
     told = steps.analyse(snapshot_path(snapshot), out)
     result(told, as_json, lambda: [told["report"]])
+
+
+def audit(
+    file: Annotated[
+        Path, typer.Argument(help="Printed numbers as JSON; docs/statistics.md shows the shape.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """What a paper's own printed numbers imply, each carried through its rounding. Needs no data."""
+    from analysis.published import audit_file
+
+    signals = [signal.to_json() for signal in audit_file(file)]
+    open_ = [signal for signal in signals if signal["verdict"] != "consistent"]
+    result(
+        {"ok": not open_, "signals": signals},
+        as_json,
+        lambda: table(
+            ("verdict", "where", "check", "printed", "implied"),
+            ([s["verdict"], s["where"], s["check"], _span(s["printed"]), _span(s["implied"])] for s in open_),
+        ),
+    )
+    talk(f"{len(signals)} checks, {len(open_)} to ask the authors about")
+
+
+def _span(interval: dict[str, float | None]) -> str:
+    low, high = (("" if end is None else f"{end:.4g}") for end in (interval["low"], interval["high"]))
+    return low if low == high else f"{low} to {high}"
 
 
 def _check_lines(told: dict[str, Any]) -> Iterator[str]:

@@ -12,11 +12,12 @@ import typer
 
 from extract.errors import NotReady
 from flows.cli.arguments import Study
-from flows.cli.output import AsJson, result, table
+from flows.cli.output import AsJson, result, table, talk
 
 __all__ = ["passphrase", "register"]
 
 _HERE = Path()
+PASSWORD = "COHORTLOCK_PASSWORD"  # noqa: S105 - the variable's name
 
 
 class Act(StrEnum):
@@ -24,12 +25,13 @@ class Act(StrEnum):
 
     list = "list"
     add = "add"
+    password = "password"  # noqa: S105 - a verb, not a secret
     close = "close"
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's verbs to ``app``."""
-    for verb in (user, key):
+    for verb in (desk, user, key):
         app.command()(verb)
 
 
@@ -43,7 +45,10 @@ def user(
     name: Annotated[str, typer.Option(help="The person's name, as the audit will show it.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the study's accounts, add one, or close one."""
+    """List the study's accounts; add one, give it a password for the desk, or close it.
+
+    A password is asked for on a terminal, or taken from COHORTLOCK_PASSWORD for this command.
+    """
     from extract.study.database import StudyDatabase
     from extract.study.folder import StudyFolder
     from validate.review import accounts
@@ -54,6 +59,10 @@ def user(
     with StudyDatabase.open(folder, folder.protocol()) as database:
         if action is Act.add:
             accounts.add(database, accounts.MACHINE, account_id=account, name=name or account, role=role)
+        elif action is Act.password:
+            from validate.desk.sessions import set_password
+
+            set_password(database, accounts.MACHINE, account, _secret(f"Password of {account}", PASSWORD))
         elif action is Act.close:
             accounts.change(database, accounts.MACHINE, account, works=False)
         with database.reading() as connection:
@@ -91,17 +100,35 @@ def key(
     )
 
 
+def desk(
+    study: Study = _HERE,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; TLS in front of any but loopback.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8770,
+) -> None:
+    """Serve the reviewers', arbitrator's and abstractors' pages until stopped with Ctrl-C."""
+    from extract.study.folder import StudyFolder
+    from validate.desk.app import serve
+
+    folder = StudyFolder.at(study)
+    talk(f"http://{host}:{port} - stop with Ctrl-C")
+    serve(folder, host=host, port=port)
+
+
 def passphrase(role: str) -> str:
     """The passphrase of a role's key: from COHORTLOCK_PASSPHRASE_<ROLE>, or asked for on a terminal."""
     from flows.steps import passphrase_variable
 
-    variable = passphrase_variable(role)
+    return _secret(f"Passphrase of {role}", passphrase_variable(role))
+
+
+def _secret(what: str, variable: str) -> str:
+    """A secret from the environment, or typed unseen. Raises NotReady where there is neither."""
     if (given := os.environ.get(variable)) is not None:
         return given
     if not sys.stdin.isatty():
-        raise NotReady(
-            f"the passphrase of {role!r} is needed", f"Run in a terminal, or set {variable} for this command."
-        )
+        raise NotReady(f"{what}: needed", f"Run in a terminal, or set {variable} for this command.")
     import getpass
 
-    return getpass.getpass(f"Passphrase of {role}: ")
+    return getpass.getpass(f"{what}: ")

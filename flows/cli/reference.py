@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from extract import errors
 from extract.errors import CohortlockError
 
-__all__ = ["main", "reference"]
+__all__ = ["main", "reference", "schema"]
 
 _HEAD = """# Command line
 
@@ -30,21 +31,24 @@ def reference() -> str:
 
 def main() -> None:
     """Write the generated documents below docs/ of the current folder."""
-    import json
-
-    from extract.study.protocol import Protocol
-
     docs = Path("docs")
-    schema = Protocol.model_json_schema(by_alias=True) | {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "study.toml",
-    }
     for path, text in (
         (docs / "cli.md", reference()),
-        (docs / "study.schema.json", json.dumps(schema, ensure_ascii=False, indent=2, sort_keys=True) + "\n"),
+        (
+            docs / "study.schema.json",
+            json.dumps(schema(), ensure_ascii=False, indent=2, sort_keys=True) + "\n",
+        ),
     ):
         path.write_text(text, encoding="utf-8")
         sys.stdout.write(f"{path}\n")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of study.toml."""
+    from extract.study.protocol import Protocol
+
+    found: dict[str, Any] = Protocol.model_json_schema(by_alias=True)
+    return found | {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "study.toml"}
 
 
 def _verbs() -> Iterator[str]:

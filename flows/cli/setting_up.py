@@ -29,9 +29,8 @@ def demo(
         "cohortlock-demo"
     ),
     patients: Annotated[int, typer.Option(min=2000, help="Patients in the simulated hospital.")] = 20_000,
-    seed: Annotated[
-        int, typer.Option(help="Seed of the hospital and of the simulated reviewers.")
-    ] = 20220101,
+    seed: Annotated[int, typer.Option(help="Seed of the hospital.")] = 20220101,
+    people: Annotated[int, typer.Option(help="Seed of the simulated people's errors.")] = 20220104,
     as_json: AsJson = False,
 ) -> None:
     """Build a simulated hospital, run the whole road on it, print where the report is."""
@@ -87,9 +86,7 @@ def doctor(study: Study = _HERE, as_json: AsJson = False) -> None:
         lambda: (f"{'ok  ' if c['ok'] else 'BAD '} {c['id']}: {c['message']}" for c in checks),
     )
     if not ok:
-        from extract.errors import SourceRefused
-
-        raise typer.Exit(next((c["code"] for c in checks if not c["ok"] and "code" in c), SourceRefused.code))
+        raise typer.Exit(_code_of(next(check["id"] for check in checks if not check["ok"])))
 
 
 def sql(study: Study = _HERE, as_json: AsJson = False) -> None:
@@ -119,6 +116,18 @@ def write_templates(folder: Path, template: str) -> list[str]:
     for name, source in (("study.toml", protocol), ("site.toml", site)):
         (folder / name).write_bytes(source.read_bytes())
     return ["study.toml", "site.toml"]
+
+
+def _code_of(check: str) -> int:
+    """The exit code of a check that failed: of the error it is named after, or of what it looks at."""
+    from extract import errors
+
+    kinds = [getattr(errors, name) for name in errors.__all__]
+    named = {kind.slug: kind.code for kind in kinds} | {
+        "schema": errors.SchemaDrift.code,
+        "rights": errors.SourceRefused.code,
+    }
+    return int(named.get(check, errors.SiteInvalid.code))
 
 
 def _problem_lines(file: str, problem: dict[str, Any]) -> Iterator[str]:

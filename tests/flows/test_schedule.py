@@ -57,7 +57,7 @@ def test_schedule_registers_the_nightly_flow_once(night, server):
 
 
 def test_a_scheduled_run_is_carried_out_by_a_worker(night, server):
-    """The nightly flow of an unchanged hospital, run by `prefect worker`: nothing new, and completed."""
+    """Pull, screen and queue by `prefect worker`, as it would happen at night; nobody is watching."""
     environment = os.environ | QUIET | {"PREFECT_API_URL": server}
 
     def prefect(*arguments: str) -> str:

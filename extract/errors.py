@@ -4,8 +4,12 @@
     ├── ProtocolInvalid                    10   study.toml
     │   └── ExpressionInvalid              11   the search expression (text with a caret)
     ├── SiteInvalid                        12   site.toml or a mapping pack
+    │   └── NotSelect                      27   SQL that is more than one SELECT which only reads
     ├── SourceUnreachable                  13   the hospital's database does not answer
-    ├── SourceRefused                      14   login, rights, or a right to write that must not be there
+    ├── SourceRefused                      14   login or rights
+    │   ├── WriteRight                     26   the account may write to the tables that are read
+    │   ├── TooCostly                      28   a plan or a row count above what the site allows
+    │   └── NotNow                         29   blackout hours, or a database that is too busy
     ├── SchemaDrift                        15   a column of the HIS is gone, renamed or retyped
     ├── DriverMissing                      16   the driver of this database is not installed
     ├── Busy                               17   another pull or lock of this study is running
@@ -33,7 +37,9 @@ __all__ = [
     "ExpressionInvalid",
     "NotFound",
     "NotLocked",
+    "NotNow",
     "NotReady",
+    "NotSelect",
     "ProtocolInvalid",
     "Refused",
     "SchemaDrift",
@@ -42,6 +48,8 @@ __all__ = [
     "SourceRefused",
     "SourceUnreachable",
     "StorageFault",
+    "TooCostly",
+    "WriteRight",
 ]
 
 
@@ -78,6 +86,12 @@ class SiteInvalid(CohortlockError):
     code, slug = 12, "site-invalid"
 
 
+class NotSelect(SiteInvalid):
+    """SQL that is more than one SELECT which only reads; it was not sent."""
+
+    code, slug = 27, "not-select"
+
+
 class SourceUnreachable(CohortlockError):
     """The hospital's database does not answer."""
 
@@ -85,9 +99,27 @@ class SourceUnreachable(CohortlockError):
 
 
 class SourceRefused(CohortlockError):
-    """The hospital's database answers, and says no; or the account may do more than read."""
+    """The hospital's database answers, and says no."""
 
     code, slug = 14, "source-refused"
+
+
+class WriteRight(SourceRefused):
+    """The account may write to the tables that are read, and site.toml gives no reason for it."""
+
+    code, slug = 26, "write-right"
+
+
+class TooCostly(SourceRefused):
+    """The server's own plan, or the rows of the run, are above what site.toml allows."""
+
+    code, slug = 28, "too-costly"
+
+
+class NotNow(SourceRefused):
+    """The hospital wants no load now: blackout hours, or its database slows down."""
+
+    code, slug = 29, "not-now"
 
 
 class SchemaDrift(CohortlockError):

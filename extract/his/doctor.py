@@ -11,7 +11,7 @@ from extract.errors import CohortlockError
 from extract.his.compile import Statement, candidates_sql
 from extract.his.drift import drift, source_tables
 from extract.his.engines.base import Engine
-from extract.his.guard import check_select
+from extract.his.guard.statements import check_select
 from extract.his.sites import Site, load_site
 from extract.his.source import source
 from extract.study.folder import StudyFolder

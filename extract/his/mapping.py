@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from extract.errors import SiteInvalid
-from extract.his.guard import parsed
+from extract.his.guard.statements import parsed
 from extract.his.packs import PackTable
 from extract.his.records import SCHEMAS
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from extract.errors import SiteInvalid
-from extract.his.guard import check_select
+from extract.his.guard.statements import check_select
 from extract.his.mapping import check_yield
 from extract.his.packs import Count, LabConcept, LakeRules, LinkRule, Pack, PackTable, parse_model, read_pack
 from extract.study.folder import StudyFolder

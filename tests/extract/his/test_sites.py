@@ -9,7 +9,7 @@ import pytest
 
 from extract.errors import SiteInvalid
 from extract.his.compile import candidates_sql, chart_sql
-from extract.his.guard import check_select
+from extract.his.guard.statements import check_select
 from extract.his.mapping import check_yield, reads
 from extract.his.packs import read_pack
 from extract.his.sites import load_site

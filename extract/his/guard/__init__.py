@@ -1,0 +1,1 @@
+"""Safety of the HIS: what it takes for a statement of ours to be sent."""

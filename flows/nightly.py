@@ -12,6 +12,7 @@ from typing import Any
 
 from extract.errors import SourceUnreachable
 from flows import steps
+from flows.notice import notice, notice_table
 from flows.server import QUIET
 
 os.environ.update(QUIET)
@@ -75,13 +76,15 @@ def nightly(study: str) -> dict[str, Any]:
     pulled = pull_records(study)
     screened = screen_charts(study)
     queued = queue_reviews(study, pulled["run"])
+    told = notice(queued)
+    create_table_artifact(key="notice", table=notice_table(told), description=told["text"]["en"])
     funnel = steps.funnel(Path(study))
     create_table_artifact(
         key="funnel",
         table=[{k: v for k, v in step.items() if k != "gain"} for step in funnel["steps"]],
         description="Patients and visits after each step; counts only.",
     )
-    return {"pull": pulled, "screen": screened, "queue": queued, "funnel": funnel}
+    return {"pull": pulled | {"notice": told}, "screen": screened, "queue": queued, "funnel": funnel}
 
 
 def ensure_his_limit() -> None:

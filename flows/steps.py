@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from extract.errors import NotReady
 from extract.study.folder import StudyFolder
@@ -228,19 +228,13 @@ def diff(before: Path, after: Path) -> Manifest:
 
 
 @value_free
-def export(snapshot: Path, out: Path, formats: Sequence[str]) -> Manifest:
+def export(
+    snapshot: Path, out: Path, formats: Sequence[str], *, language: Literal["zh", "en"] = "en"
+) -> Manifest:
     """The dataset of a verified snapshot in other formats, with its codebook, into the folder ``out``."""
-    from validate.lock.export import export as export_table
+    from validate.lock.export import export_all
 
-    out.mkdir(parents=True, exist_ok=True)
-    files = [
-        export_table(snapshot, kind, out / f"{table}.{kind}", table=table, bom=kind == "csv")
-        for kind in formats
-        for table in ("data", "long")
-    ]
-    codebook = out / "codebook.csv"
-    codebook.write_bytes((snapshot / "codebook.csv").read_bytes())
-    return {"files": [str(file) for file in (*files, codebook)]}
+    return {"files": [str(file) for file in export_all(snapshot, out, formats, language=language)]}
 
 
 @value_free

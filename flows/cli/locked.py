@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,13 @@ from flows.cli.output import AsJson, result, table, talk
 __all__ = ["register"]
 
 _HERE = Path()
+
+
+class Language(StrEnum):
+    """The two languages that every label has."""
+
+    ZH = "zh"
+    EN = "en"
 
 
 def register(app: typer.Typer) -> None:
@@ -96,14 +104,19 @@ def export(
     snapshot: Snapshot,
     out: Annotated[Path, typer.Option(help="Folder for the files; made if it is not there.")],
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help="csv (default) or parquet; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="csv (default), parquet, sav (SPSS), dta (Stata), xpt (SAS), xlsx, redcap; may be repeated.",
+        ),
     ] = None,
+    language: Annotated[Language, typer.Option(help="Language of the labels.")] = Language.EN,
     as_json: AsJson = False,
 ) -> None:
-    """Write a verified snapshot with its codebook for other programs."""
+    """Write a verified snapshot with its codebook for other programs, with labels in zh or en."""
     from flows import steps
 
-    told = steps.export(snapshot_path(snapshot), out, formats or ["csv"])
+    told = steps.export(snapshot_path(snapshot), out, formats or ["csv"], language=language.value)
     result(told, as_json, lambda: told["files"])
 
 

@@ -107,13 +107,27 @@ def desk(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8770,
 ) -> None:
-    """Serve the reviewers', arbitrator's and abstractors' pages until stopped with Ctrl-C."""
+    """Serve the pages of reviewers, arbitrator, abstractors, data manager and auditor until Ctrl-C.
+
+    On a simulated study, and on loopback only, anybody may sign in to an account of every role; once it
+    is locked they work in practice.db, which is filled with work to do and leaves the study as it is.
+    """
     from extract.study.folder import StudyFolder
     from validate.desk.app import serve
 
     folder = StudyFolder.at(study)
-    talk(f"http://{host}:{port} - stop with Ctrl-C")
-    serve(folder, host=host, port=port)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if folder.protocol().study.simulated and host in {"127.0.0.1", "::1", "localhost"}:
+        from flows.practice import open_practice
+
+        talk("Preparing the demo's desk ...")
+        database, people = open_practice(folder)
+        talk(f"{address} - stop with Ctrl-C")
+        with database:
+            serve(folder, host=host, port=port, database=database, demo=people)
+    else:
+        talk(f"{address} - stop with Ctrl-C")
+        serve(folder, host=host, port=port)
 
 
 def passphrase(role: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from extract import errors
 from extract.errors import CohortlockError
 
-__all__ = ["main", "reference", "schema"]
+__all__ = ["main", "reference"]
 
 _HEAD = """# Command line
 
@@ -41,14 +40,6 @@ def main() -> None:
     ):
         path.write_text(text, encoding="utf-8")
         sys.stdout.write(f"{path}\n")
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of study.toml."""
-    from extract.study.protocol import Protocol
-
-    found: dict[str, Any] = Protocol.model_json_schema(by_alias=True)
-    return found | {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "study.toml"}
 
 
 def _verbs() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Verbs of the way from the hospital to the reviewers: pull, funnel, why, schedule."""
+"""Verbs of the way from the hospital to the reviewers: pull, funnel, why, history, schedule."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HERE = Path()
 
 def register(app: typer.Typer) -> None:
     """Add this module's verbs to ``app``."""
-    for verb in (pull, funnel, why, schedule):
+    for verb in (pull, funnel, why, history, schedule):
         app.command()(verb)
 
 
@@ -37,12 +37,13 @@ def pull(study: Study = _HERE, as_json: AsJson = False) -> None:
         told = nightly(str(study))["pull"]
     else:
         from flows import steps
+        from flows.notice import notice
 
         with tracker("pull") as progress:
             told = steps.pull(study, progress)
         talk("Reading the charts ...")
         steps.screen(study)
-        steps.queue(study, told["run"])
+        told["notice"] = notice(steps.queue(study, told["run"]))
     result(told, as_json, lambda: _pull_lines(told))
 
 
@@ -76,6 +77,25 @@ def why(
     result(told, as_json, lambda: ["in" if told["in"] else "out", *_reasons(told["reasons"])])
 
 
+def history(
+    study: Study,
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="A record's id, like lab:KEY.")],
+    values: Annotated[
+        bool, typer.Option("--values", help="Show what each version says: prints patient data.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Every version of a record that a pull has seen: when, in which run, and which columns changed."""
+    from extract.his.history import history as seen
+    from extract.study.folder import StudyFolder
+
+    told = {
+        "record": record,
+        "versions": [one.to_json(values=values) for one in seen(StudyFolder.at(study).landing, record)],
+    }
+    result(told, as_json, lambda: _history_lines(told))
+
+
 def schedule(
     study: Study = _HERE,
     cron: Annotated[str, typer.Option(help="When, as five cron fields.")] = "30 1 * * *",
@@ -98,6 +118,17 @@ def _pull_lines(told: dict[str, Any]) -> Iterator[str]:
     yield f"{told['candidates']} visits may satisfy the search, {told['seconds']:.1f} s"
     for rejected in told["rejected"]:
         yield f"not taken: {rejected['count']} of {rejected['table']}: {rejected['reason']}"
+    yield told["notice"]["text"]["en"]
+
+
+def _history_lines(told: dict[str, Any]) -> Iterator[str]:
+    for one in told["versions"]:
+        yield f"{one['version'][:12]}  {one['first_seen']} to {one['last_seen']} UTC, from run {one['run']}"
+        if one["changed"]:
+            yield f"  changed: {', '.join(one['changed'])}"
+        yield from (f"  {name} = {value}" for name, value in one.get("values", {}).items())
+        if one["gone"]:
+            yield f"  gone since run {one['gone']}"
 
 
 def _reasons(reasons: list[Any]) -> Iterator[str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from extract.study.protocol import Protocol
 from flows.cli.app import app
-from flows.cli.reference import reference, schema
+from flows.cli.reference import reference
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,13 +13,6 @@ ROOT = Path(__file__).parents[2]
 def test_the_reference_is_the_command_line():
     """docs/cli.md is generated; `make docs` writes it anew."""
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == reference()
-
-
-def test_the_published_schema_is_the_protocol():
-    """docs/study.schema.json describes study.toml as it is read."""
-    published = json.loads((ROOT / "docs" / "study.schema.json").read_text(encoding="utf-8"))
-    assert published == json.loads(json.dumps(schema()))
-    assert set(published["required"]) <= set(Protocol.model_fields)
 
 
 def test_every_verb_and_option_says_what_it_is():

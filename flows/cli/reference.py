@@ -33,10 +33,7 @@ def main() -> None:
     docs = Path("docs")
     for path, text in (
         (docs / "cli.md", reference()),
-        (
-            docs / "study.schema.json",
-            json.dumps(schema(), ensure_ascii=False, indent=2, sort_keys=True) + "\n",
-        ),
+        (docs / "study.schema.json", schema_text()),
     ):
         path.write_text(text, encoding="utf-8")
         sys.stdout.write(f"{path}\n")

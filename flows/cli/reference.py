@@ -30,6 +30,8 @@ def reference() -> str:
 
 def main() -> None:
     """Write the generated documents below docs/ of the current folder."""
+    from extract.study.schema import schema_text
+
     docs = Path("docs")
     for path, text in (
         (docs / "cli.md", reference()),

@@ -26,10 +26,11 @@ def why(folder: StudyFolder, id_: str) -> dict[str, Any]:
     """
     landing = Landing(folder.landing)
     screening = Screening.load(folder)
-    people = landing.current("patient")
+    # Patients who left the search are followed on, so that why they left can be asked.
+    people = landing.current("patient", followed=True)
     ids = people["patient_id"].to_pylist()
     merged = survivors(zip(ids, people["merged_into"].to_pylist(), strict=True))
-    visits = _where(landing.current("visit"), "visit_id", id_)
+    visits = _where(landing.current("visit", followed=True), "visit_id", id_)
     if not visits and id_ not in ids:
         raise NotFound(
             "no patient and no visit with this id has landed",
@@ -53,7 +54,7 @@ def explain(
             reasons.append(_matched(protocol, screening, row))
         matched = any(row["matched"] for row in rows)
         if not rows:
-            reasons.append({"step": "search", "ok": False, "text": "no visit in the window has a term"})
+            reasons.append({"step": "search", "ok": False, "text": "no visit in the window satisfies the search"})
     candidates = _where(screening.candidates, "patient_id", patient_id)
     for candidate in candidates:
         reasons.append(
@@ -81,7 +82,7 @@ def _visit(
     rows = _where(screening.matches, "visit_id", visit["visit_id"])
     if not rows:
         return [
-            {"step": "search", "ok": False, "visit_id": visit["visit_id"], "text": "no term stands in it"}
+            {"step": "search", "ok": False, "visit_id": visit["visit_id"], "text": "it does not satisfy the search"}
         ], False
     return [_matched(protocol, screening, row) for row in rows], rows[0]["matched"]
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from extract.errors import NotFound, NotReady
 from extract.his.disk import storage_faults
-from extract.his.ledger import Ledger
+from extract.his.ledger import Ledger, Stretch
 from extract.his.records import SCHEMAS, TABLES
 from extract.his.versions import content_hash
 
@@ -47,9 +47,7 @@ class Landing:
         rows = (
             [(run,)]
             if run is not None
-            else self._ledger.query(
-                "SELECT run FROM run WHERE state = 'done' ORDER BY finished_at DESC, run DESC LIMIT 1"
-            )
+            else self._ledger.query("SELECT run FROM run WHERE state = 'done' ORDER BY rowid DESC LIMIT 1")
         )
         if not rows:
             raise NotReady(
@@ -57,8 +55,14 @@ class Landing:
             )
         self.run = str(rows[0][0])
 
-    def current(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+    def current(
+        self, table: str, columns: Sequence[str] | None = None, *, followed: bool = False
+    ) -> pa.Table:
         """The current version of every record that is not gone, by record_id.
+
+        It is what one full pull of the hospital as it stands would land.  ``followed`` adds the charts
+        of patients whom only an earlier pull found: they are followed on, so that what took them out of
+        the search is seen.
 
         Canonical columns (or those in ``columns``), then record_id, version, first_seen, last_seen
         (UTC), run, source_table; ``first_seen`` and ``run`` are the version's.
@@ -66,8 +70,8 @@ class Landing:
         known = self._ledger.query(
             "SELECT r.record_id, r.version, v.first_seen, r.last_seen, v.part FROM record r"
             " JOIN version v ON v.record_id = r.record_id AND v.version = r.version"
-            " WHERE r.tbl = ? AND r.gone_run IS NULL",
-            (table,),
+            " WHERE r.tbl = ? AND r.gone_run IS NULL AND r.followed <= ?",
+            (table, followed),
         )
         return self._read(table, known, columns)
 
@@ -82,6 +86,10 @@ class Landing:
         if table not in SCHEMAS or not known:
             raise NotFound(f"there is no landed record {record_id}", "Record ids look like lab:KEY.")
         return self._read(table, known, None).sort_by([("first_seen", "ascending"), ("run", "ascending")])
+
+    def stretches(self, record_id: str) -> list[Stretch]:
+        """When which version of a landed record was seen, oldest first (extract/his/history.py)."""
+        return self._ledger.stretches(record_id)
 
     def candidates(self) -> pa.Table:
         """Visits of the SQL superset: visit_id, patient_id, window; by visit_id."""
@@ -104,7 +112,8 @@ class Landing:
     def content_hash(self, table: str) -> str:
         """SHA-256 over the ids and versions of the current records: equal on every engine."""
         rows = self._ledger.query(
-            "SELECT record_id, version FROM record WHERE tbl = ? AND gone_run IS NULL", (table,)
+            "SELECT record_id, version FROM record WHERE tbl = ? AND gone_run IS NULL AND followed = 0",
+            (table,),
         )
         return content_hash((str(record_id), str(version)) for record_id, version in rows)
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from extract.his.versions import content_hash
 
-__all__ = ["Ledger", "Seen", "Task"]
+__all__ = ["Ledger", "Seen", "Stretch", "Task"]
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS run (
@@ -49,7 +49,11 @@ CREATE TABLE IF NOT EXISTS version (
   PRIMARY KEY (record_id, version)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS record (
   record_id TEXT PRIMARY KEY, tbl TEXT NOT NULL, version TEXT NOT NULL, last_seen TEXT NOT NULL,
-  last_run TEXT NOT NULL, gone_run TEXT) WITHOUT ROWID;
+  last_run TEXT NOT NULL, gone_run TEXT, followed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS past (
+  record_id TEXT NOT NULL, n INTEGER NOT NULL, version TEXT NOT NULL, last_seen TEXT NOT NULL,
+  last_run TEXT NOT NULL, gone_run TEXT, until_run TEXT NOT NULL, until TEXT NOT NULL,
+  PRIMARY KEY (record_id, n)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS record_by_table ON record (tbl);
 CREATE TEMP TABLE incoming (row INTEGER PRIMARY KEY, record_id TEXT NOT NULL, version TEXT NOT NULL);
 CREATE TEMP TABLE touched (record_id TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
@@ -68,6 +72,18 @@ class Task:
     new: int
     changed: int
     unchanged: int
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Pulls that all saw one version of a record; ``until`` and ``until_run`` are empty for the last."""
+
+    version: str
+    last_seen: str
+    last_run: str
+    gone_run: str | None
+    until_run: str = ""
+    until: str = ""
 
 
 @dataclass
@@ -96,6 +112,8 @@ class Ledger:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA temp_store = MEMORY")
         self._db.executescript(_SCHEMA)
+        if "followed" not in {row[1] for row in self._db.execute("PRAGMA table_info(record)")}:
+            self._db.execute("ALTER TABLE record ADD COLUMN followed INTEGER NOT NULL DEFAULT 0")
 
     def close(self) -> None:
         """Close the file."""
@@ -119,7 +137,7 @@ class Ledger:
         """The run to do, and whether it goes on with one that was interrupted in the same scope."""
         with self.transaction():
             row = self._db.execute(
-                "SELECT run, scope FROM run WHERE state = 'running' ORDER BY run DESC LIMIT 1"
+                "SELECT run, scope FROM run WHERE state = 'running' ORDER BY rowid DESC LIMIT 1"
             ).fetchone()
             if row is not None and row[1] == scope:
                 return str(row[0]), True
@@ -136,7 +154,7 @@ class Ledger:
     def earlier(self, scope: str) -> str | None:
         """The last finished run, if it had this scope."""
         row = self._db.execute(
-            "SELECT run, scope FROM run WHERE state = 'done' ORDER BY finished_at DESC, run DESC LIMIT 1"
+            "SELECT run, scope FROM run WHERE state = 'done' ORDER BY rowid DESC LIMIT 1"
         ).fetchone()
         return str(row[0]) if row is not None and row[1] == scope else None
 
@@ -227,8 +245,13 @@ class Ledger:
 
     # ---- records ----
 
-    def meet(self, run: str, table: str, ids: list[str], versions: list[str], seen: Seen) -> list[int]:
-        """Take in a batch; returns the rows whose version was never landed before, to be written."""
+    def meet(
+        self, run: str, table: str, ids: list[str], versions: list[str], seen: Seen, *, followed: bool = False
+    ) -> list[int]:
+        """Take in a batch; returns the rows whose version was never landed before, to be written.
+
+        ``followed``: the records are of patients whom only an earlier pull knew as candidates.
+        """
         first: dict[str, int] = {}
         for row, record_id in enumerate(ids):
             if (other := first.setdefault(record_id, row)) != row:
@@ -262,17 +285,36 @@ class Ledger:
                 seen.unchanged += 1
             else:
                 seen.changed += 1
-            kept.append((record_id, table, version, now, run))
+            kept.append((record_id, table, version, now, run, followed))
             if not landed:
                 fresh.append(row)
+        # What a record was until now: history keeps the order in which its versions came and went.
+        self._db.execute(
+            "INSERT INTO past SELECT r.record_id, (SELECT COUNT(*) FROM past p WHERE p.record_id = r.record_id),"
+            " r.version, r.last_seen, r.last_run, r.gone_run, ?, ? FROM incoming i"
+            " JOIN record r ON r.record_id = i.record_id"
+            " WHERE r.last_run <> ? AND (r.version <> i.version OR r.gone_run IS NOT NULL)",
+            (run, now, run),
+        )
         self._db.executemany(
-            "INSERT INTO record VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (record_id) DO UPDATE SET"
+            "INSERT INTO record (record_id, tbl, version, last_seen, last_run, followed)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (record_id) DO UPDATE SET"
             " version = excluded.version, last_seen = excluded.last_seen, last_run = excluded.last_run,"
-            " gone_run = NULL",
+            " gone_run = NULL, followed = excluded.followed",
             kept,
         )
         self._db.executemany("INSERT OR REPLACE INTO touched VALUES (?, ?)", [(k[0], k[2]) for k in kept])
         return fresh
+
+    def stretches(self, record_id: str) -> list[Stretch]:
+        """What was seen of a record that has landed, oldest first; the last is what stands now."""
+        columns = "version, last_seen, last_run, gone_run"
+        past = self._db.execute(
+            f"SELECT {columns}, until_run, until FROM past WHERE record_id = ? ORDER BY n",  # noqa: S608
+            (record_id,),
+        )
+        now = self._db.execute(f"SELECT {columns} FROM record WHERE record_id = ?", (record_id,))  # noqa: S608
+        return [Stretch(*row) for row in (*past, *now)]
 
     def landed(self, part: str, records: Iterable[tuple[str, str]]) -> None:
         """Say in which part new versions stand."""

@@ -47,7 +47,7 @@ Progress = Callable[[str, float], None]
 
 _CANDIDATES = "candidates"
 _EARLIER = "earlier"
-"""The window of patients whom only an earlier pull knew as candidates."""
+"""The window of patients whom only an earlier pull knew as candidates: landed, and no part of the current state."""
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,8 @@ class _Pull:
         batch = canonical(batch, table, main_table(self.site.pack.tables[table], self.site.dialect))
         found = versions(batch, SCHEMAS[table])
         ids = [record_id(table, key) for key in batch.column(KEY[table]).to_pylist()]
-        fresh = self.ledger.meet(self.run, table, ids, found, seen)
+        followed = part.window == _EARLIER
+        fresh = self.ledger.meet(self.run, table, ids, found, seen, followed=followed)
         if not fresh:
             return
         part.write(batch, ids, found, fresh)

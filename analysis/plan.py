@@ -4,6 +4,7 @@ table 1   what the groups were before: everything known at the first timepoint
 table 2   before, after and change, within groups and between them
 table 3   correlation of changes, overall and by stratum
 flow, safety, missing   how people came in, what happened to them, what is not there
+sensitivity, subgroup, limits   see ``analysis.sensitivity``
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from analysis.dataset import Cell, Locked
 from analysis.groups import ALL, Group, Groups, groups_of, pick
 from analysis.results import MEAN_INTERVAL, Book, Results
 from analysis.routing import Key, between, counts, within
+from analysis.sensitivity import multiplicity, sensitivity, subgroups
+from analysis.terms import DELTA, delta_of, term_of
 from extract.study.protocol import Correlation, Protocol, Variable, column
 
 __all__ = ["DELTA", "PARTICIPANTS", "RELIEF", "analyse", "delta_of", "relief_columns", "safety_of"]
 
-DELTA: Final = "delta"
 RELIEF: Final = "relief"
 PARTICIPANTS: Final = "participants"
 _COUNTED: Final = "participants in the category"
@@ -48,7 +50,10 @@ def analyse(locked: Locked) -> Results:
         _correlation(book, locked, planned)
     for id_ in safety_of(protocol):
         _categories(book, locked, groups, protocol.variable_named(id_), "safety", "")
+    sensitivity(book, locked, groups)
+    subgroups(book, locked)
     _missing(book, locked)
+    multiplicity(book)
     return book.close(locked.participants, protocol.analysis.published.items())
 
 
@@ -64,11 +69,6 @@ def relief_columns(locked: Locked) -> dict[str, str]:
         column(v.id, kind=RELIEF) for v in locked.protocol.timed if locked.has(column(v.id, kind=RELIEF))
     ]
     return {name: RELIEF if len(names) == 1 else name for name in names}
-
-
-def delta_of(term: str) -> str:
-    """The variable in ``delta(name)``; the term itself when it is a plain variable."""
-    return term.removeprefix("delta(").removesuffix(")") if term.startswith("delta(") else term
 
 
 def _flow(book: Book, locked: Locked) -> None:
@@ -163,21 +163,11 @@ def _relief(book: Book, locked: Locked, groups: Groups, name: str, id_: str) -> 
     between(book, Key("2", id_, DELTA), groups.levels, values, locked.protocol.analysis)
 
 
-def _term(locked: Locked, term: str) -> tuple[str, str, list[Cell]]:
-    """Variable, timepoint and values of ``delta(name)`` or of a plain variable."""
-    id_ = delta_of(term)
-    if id_ != term:
-        return id_, DELTA, locked.values(column(id_, kind=DELTA))
-    variable: Variable | None = next((v for v in locked.protocol.variable if v.id == id_), None)
-    timepoint = variable.at[0] if variable and variable.at else ""
-    return id_, timepoint, locked.values(column(id_, timepoint or None))
-
-
 def _correlation(book: Book, locked: Locked, planned: Correlation) -> None:
     """r, t, df, P, R² and the interval, overall and by stratum; both changes with their means beside them."""
     strata = groups_of(locked, planned.strata) if planned.strata else groups_of(locked, "")
-    x_id, x_at, x = _term(locked, planned.x)
-    y_id, y_at, y = _term(locked, planned.y)
+    x_id, x_at, x = term_of(locked, planned.x)
+    y_id, y_at, y = term_of(locked, planned.y)
     tests = {"pearson": st.pearson, "spearman": st.spearman, "kendall": st.kendall}
     first = tests.pop(planned.method)
     beside = tests["spearman" if planned.method == "pearson" else "pearson"]

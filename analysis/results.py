@@ -39,6 +39,9 @@ STATISTICS: Final = frozenset(
         "df2",
         "p",
         "p_exact",
+        "p_slopes",
+        "p_holm",
+        "p_bh",
         "z",
         "u",
         "w",
@@ -50,6 +53,9 @@ STATISTICS: Final = frozenset(
         "expected_min",
         "r",
         "r2",
+        "r_least",
+        "r_greatest",
+        "ratio",
         "slope",
         "intercept",
         "patients",
@@ -285,7 +291,9 @@ class Book:
             "ci_low": result.ci_low,
             "ci_high": result.ci_high,
             effect: result.effect,
-            **{name: also[name] for name in ("u", "w", "p_exact", "expected_min") if name in also},
+            **{
+                name: also[name] for name in ("u", "w", "p_exact", "expected_min", "p_slopes") if name in also
+            },
         }
         note = "; ".join(result.notes)
         return {
@@ -317,6 +325,11 @@ class Book:
             ),
             None,
         )
+
+    @property
+    def rows(self) -> tuple[Result, ...]:
+        """What is here so far."""
+        return tuple(self._rows)
 
     def route(self, route: Route) -> None:
         """Keep why a test was chosen."""

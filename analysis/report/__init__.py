@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from typing import Final
 from markupsafe import Markup
 
 from analysis.dataset import Locked
-from analysis.report import annex, prose
+from analysis.report import annex, around, prose
 from analysis.report.cells import Frame, Sheet, plain
 from analysis.report.page import Drawing, Part, render
 from analysis.report.sheets import Writer
@@ -29,6 +29,18 @@ from analysis.results import Results
 from extract.errors import StorageFault
 
 __all__ = ["write"]
+
+_AROUND: Final = ("sensitivity", "robust", "limits", "multiplicity")
+_ANNEXES: Final[tuple[tuple[str, Callable[[Writer, int], Sheet | None]], ...]] = (
+    ("safety", annex.safety),
+    ("missing", annex.missing),
+    ("sensitivity", around.sensitivity),
+    ("robust", around.robust),
+    ("limits", around.limits),
+    ("multiplicity", around.multiplicity),
+    ("routing", annex.routing),
+    ("printed", annex.printed),
+)
 
 PAGE: Final = "report.html"
 
@@ -57,7 +69,7 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
     frame = Frame(results)
     parts = [_part(locked, frame, language, figures) for language in LANGUAGES]
     for part in parts:
-        sheets = (*part.tables, part.safety, part.missing, part.routing, part.printed)
+        sheets = (*part.tables, part.safety, part.missing, *part.around, part.routing, part.printed)
         for sheet in sheets:
             if sheet is not None and sheet.body:
                 _to_csv(sheet, tables / f"table{sheet.name}-{part.language}.csv")
@@ -81,28 +93,27 @@ def _program() -> str:
 def _part(locked: Locked, frame: Frame, language: Language, folder: Path) -> Part:
     writer = Writer(locked, frame, language)
     tables = (writer.baseline(), writer.change(), writer.correlation())
+    annexes: dict[str, Sheet] = {}
     number = len(tables) + 1
-    annexes: dict[str, Sheet | None] = {}
-    for name, write_sheet in (
-        ("safety", annex.safety),
-        ("missing", annex.missing),
-        ("routing", annex.routing),
-        ("printed", annex.printed),
-    ):
-        annexes[name] = write_sheet(writer, number)
-        number += annexes[name] is not None
+    for name, write_sheet in _ANNEXES:
+        # The declared list names the numbers of the others, so it is written once they are known.
+        if (sheet := write_sheet(writer, number)) is not None:
+            annexes[name] = sheet
+            number += 1
+    places = {name: sheet.name for name, sheet in annexes.items()}
+    last = around.declared(writer, number, places)
     return Part(
         language=language,
         summary=prose.summary(writer),
         tables=tables,
         figures=_drawings(locked, frame, language, folder),
-        safety=annexes["safety"],
-        missing=annexes["missing"],
+        safety=annexes.get("safety"),
+        missing=annexes.get("missing"),
+        around=[*(annexes[name] for name in _AROUND if name in annexes), *([last] if last else [])],
         reading=prose.reading(writer),
         methods=prose.methods(writer),
-        undone=prose.undone(writer),
-        routing=annexes["routing"],
-        printed=annexes["printed"],
+        routing=annexes.get("routing"),
+        printed=annexes.get("printed"),
     )
 
 

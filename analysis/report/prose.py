@@ -11,7 +11,7 @@ from analysis.report.sheets import Writer
 from analysis.report.wording import method_name, with_unit
 from extract.study.protocol import Correlation
 
-__all__ = ["methods", "reading", "summary", "undone"]
+__all__ = ["methods", "reading", "summary"]
 
 Sentence = tuple[Piece, ...]
 
@@ -129,24 +129,6 @@ def methods(writer: Writer) -> Sentence:
             "rank tests has no continuity correction, as in SPSS. Missing values are not imputed; each analysis uses "
             "those with a value, and n goes with every number."
         )
-    return (Word(words),)
-
-
-def undone(writer: Writer) -> Sentence | None:
-    """What the protocol declares and this report does not hold; None when it holds all."""
-    plan = writer.protocol.analysis
-    # Welch's and the rank tests stand beside every comparison.
-    left = [s for s in plan.sensitivity if s not in {"welch", "rank"}]
-    left += [writer.quantity(s) for s in plan.subgroups]
-    if not left:
-        return None
-    zh = writer.language == "zh"
-    listed = ("、" if zh else ", ").join(left)
-    words = (
-        f"方案已声明、本报告未包含的分析：{listed}。"
-        if zh
-        else f"Declared in the protocol and not in this report: {listed}."
-    )
     return (Word(words),)
 
 

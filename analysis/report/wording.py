@@ -55,6 +55,12 @@ PHRASES: Final[dict[str, dict[Language, str]]] = {
     "means": _two("各组治疗前后均数", "Group means before and after"),
     "safety": _two("安全性事件", "Safety events"),
     "missing": _two("缺失情况", "Missing values"),
+    "h_around": _two("敏感性、亚组与多重性", "Sensitivity, subgroups and multiplicity"),
+    "sensitivity": _two("组间变化量的敏感性分析", "Sensitivity of the comparison between groups"),
+    "robust": _two("相关系数的敏感性与亚组分析", "The correlation again: sensitivity and subgroups"),
+    "limits": _two("变化量相关能说明与不能说明什么", "What a correlation of changes can and cannot say"),
+    "multiplicity": _two("多重性一览", "Ledger of multiplicity"),
+    "declared": _two("方案声明与报告对照", "Declared and reported"),
     "routing": _two("检验方法的选择及依据", "How each test was chosen"),
     "reading": _two("解读须知", "How to read these numbers"),
     "printed": _two("与已发表数字不一致者", "Numbers that differ from the published ones"),
@@ -133,6 +139,15 @@ METHODS: Final[dict[str, str]] = {
     "Pearson correlation": "Pearson相关",
     "Spearman correlation": "Spearman等级相关",
     "least squares line": "最小二乘直线",
+    "analysis of covariance": "协方差分析",
+    "partial correlation, first values taken out": "偏相关（去除首次值）",
+    "Pearson correlation: one participant left out": "Pearson相关：逐例剔除",
+    "Pearson correlation with the change of itself": "首次值与自身变化量的Pearson相关",
+    "Pearson correlation of the change with the mean of both values (Oldham)": "变化量与两次均值的Pearson相关（Oldham）",
+    "r expected from the cut range alone (Thorndike 2)": "仅由取值范围截断所预期的r（Thorndike 2）",
+    "SD within over SD of all": "层内标准差与总体标准差之比",
+    "share of variance between the groups (eta squared)": "组间变异占总变异之比（η²）",
+    "difference of two correlations, Fisher's z": "两相关系数之差（Fisher z）",
 }
 """English name of a method, as in the frame -> the Chinese one."""
 

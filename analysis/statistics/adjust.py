@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["holm"]
+__all__ = ["benjamini_hochberg", "holm"]
 
 
 def holm(p: Sequence[float]) -> tuple[float, ...]:
@@ -15,4 +15,15 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
     for place, index in enumerate(order):
         floor = max(floor, min(1.0, (len(p) - place) * p[index]))
         adjusted[index] = floor
+    return tuple(adjusted)
+
+
+def benjamini_hochberg(p: Sequence[float]) -> tuple[float, ...]:
+    """Benjamini and Hochberg's step-up adjustment for the false discovery rate, in the order given."""
+    order = sorted(range(len(p)), key=p.__getitem__, reverse=True)
+    adjusted = [1.0] * len(p)
+    ceiling = 1.0
+    for place, index in enumerate(order):
+        ceiling = min(ceiling, p[index] * len(p) / (len(p) - place))
+        adjusted[index] = ceiling
     return tuple(adjusted)

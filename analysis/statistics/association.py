@@ -12,14 +12,14 @@ from analysis.statistics.distributions import normal_quantile, normal_two_sided,
 from analysis.statistics.result import OUT_OF_RANGE, TestResult, Undefined, defined
 from analysis.statistics.samples import Sample, Values, pairs, ranks
 
-__all__ = ["Line", "kendall", "line", "pearson", "spearman"]
+__all__ = ["Line", "kendall", "line", "pearson", "products", "spearman"]
 
 _PEARSON: Final = "Pearson correlation"
 _SPEARMAN: Final = "Spearman correlation"
 _KENDALL: Final = "Kendall correlation"
 
 
-def _products(x: Sample, y: Sample) -> tuple[Fraction, Fraction, Fraction]:
+def products(x: Sample, y: Sample) -> tuple[Fraction, Fraction, Fraction]:
     """Exact sums of squares and products about the means: xx, yy, xy."""
     cross = x.n * sum(a * b for a, b in zip(x.units, y.units, strict=True)) - x.total * y.total
     return x.squares, y.squares, Fraction(cross, x.n * 10 ** (x.places + y.places))
@@ -27,7 +27,7 @@ def _products(x: Sample, y: Sample) -> tuple[Fraction, Fraction, Fraction]:
 
 def _correlation(x: Sample, y: Sample) -> float:
     x.at_least(3)
-    xx, yy, xy = _products(x, y)
+    xx, yy, xy = products(x, y)
     if xx == 0 or yy == 0:
         raise Undefined("one variable is constant")
     return math.copysign(math.sqrt(xy * xy / (xx * yy)), xy)
@@ -162,7 +162,7 @@ def line(x: Values, y: Values) -> Line:
     try:
         a, b = pairs(x, y)
         a.at_least(2)
-        xx, yy, xy = _products(a, b)
+        xx, yy, xy = products(a, b)
         slope = xy / _spread(xx)
         intercept = b.mean - slope * a.mean
         left = yy - slope * xy

@@ -86,7 +86,9 @@ def test_a_locked_snapshot_gives_the_numbers_of_its_people(snapshot, results):
     assert len(locked.participants) == 90
     found = analyse(locked)
     for mine in results.rows:
-        if mine.variable in {"pain_site", "adverse_event"}:
+        # This snapshot has no subgroup variable, so it has fewer tests to adjust for.
+        around = mine.table == "subgroup" or mine.statistic in {"p_holm", "p_bh"}
+        if around or mine.variable in {"pain_site", "adverse_event"}:
             continue
         same = found.find(
             mine.table, mine.variable, mine.group, mine.timepoint, mine.statistic, mine.of, mine.method

@@ -107,7 +107,9 @@ def test_the_frame_keeps_its_contract(results, tmp_path):
         == ("table", "variable", "group", "timepoint", "statistic", "value", "method", "n")
     )
     assert {r["statistic"] for r in rows} <= STATISTICS
-    assert {r["group"] for r in rows} == {"all", "responder", "nonresponder", "difference"}
+    planned = {r["group"] for r in rows if r["table"] != "subgroup"}
+    assert planned == {"all", "responder", "nonresponder", "difference"}
+    assert {r["group"] for r in rows if r["table"] == "subgroup"} == {f"pain_site={code}" for code in "1234"}
     assert {r["timepoint"] for r in rows} == {"", "T0", "T1", "delta"}
     variables = {r["variable"] for r in rows if r["table"] in "123"}
     assert variables == {

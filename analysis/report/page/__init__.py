@@ -45,7 +45,7 @@ class Part:
     missing: Sheet | None
     reading: Sequence[tuple[Piece, ...]]
     methods: tuple[Piece, ...]
-    undone: tuple[Piece, ...] | None
+    around: Sequence[Sheet]
     routing: Sheet | None
     printed: Sheet | None
 

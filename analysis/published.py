@@ -5,70 +5,41 @@ whether the two intervals can meet.  Signals are questions to an author, never a
 
 The file is JSON: ``n`` (size per group, overall first), ``t1`` and ``t2`` (variable -> [mean, SD] per group in that
 order, then perhaps P; ``name_t0``, ``name_t1``, ``d_name`` belong together), other objects of counts per group with
-``p``, and ``t3`` with ``r_group`` = [r, t, P], ``R2``, ``t_d_name_group``, ``t_ind_d_name``, ``ci_d_name_group``.
+``p``, ``steps`` (variable -> the step it is recorded in), ``rules`` (``"group: variable >= 3"``, which members of a
+group keep), and ``t3`` with ``r_group`` = [r, t, P], ``R2``, ``t_d_name_group``, ``t_ind_d_name``, ``ci_d_name_group``.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from itertools import product
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from analysis.granular import beyond, grim, grimmer, rule
+from analysis.interval import Interval
 from analysis.statistics import chi_square, fisher_exact
 from analysis.statistics.distributions import t_quantile, t_two_sided
 from extract.errors import NotFound
 
 __all__ = ["Interval", "Signal", "audit", "audit_file"]
 
-Verdict = Literal["consistent", "differs", "impossible"]
+Verdict = Literal["consistent", "otherwise", "differs", "impossible"]
 _MEAN_HALF: Final = 0.005
 _T_DECIMALS: Final = 2
 
 
 @dataclass(frozen=True)
-class Interval:
-    """All values that a printed or implied number may have."""
-
-    low: float
-    high: float
-
-    def meets(self, other: Interval) -> bool:
-        """Whether one number can be both."""
-        slack = 1e-9 * max(1.0, abs(self.low), abs(self.high))
-        return self.low <= other.high + slack and other.low <= self.high + slack
-
-    @classmethod
-    def printed(cls, number: float, decimals: int = 2) -> Interval:
-        """What may have been rounded to ``number``."""
-        half = 0.5 * 10.0**-decimals
-        return cls(number - half, number + half)
-
-    @classmethod
-    def p(cls, text: str) -> Interval:
-        """What a printed P allows: ``<0.05`` or ``0.28``."""
-        if text.startswith("<"):
-            return cls(0.0, float(text[1:]))
-        return cls.printed(float(text), len(text.partition(".")[2]))
-
-    @classmethod
-    def over(cls, values: Sequence[float]) -> Interval:
-        """The least interval that holds the values."""
-        return cls(min(values), max(values))
-
-    @property
-    def magnitude(self) -> Interval:
-        """The interval of the absolute value."""
-        ends = (abs(self.low), abs(self.high))
-        return Interval(0.0 if self.low <= 0 <= self.high else min(ends), max(ends))
-
-
-@dataclass(frozen=True)
 class Signal:
-    """One check: where, what, the printed interval, the implied one, and whether they can meet."""
+    """One check: where, what, the printed interval, the implied one, and whether they can meet.
+
+    ``otherwise`` is a P that this test does not give and another usual test does. ``point`` is the implied number when
+    the printed ones are taken as exact, None where it says nothing more.
+    """
 
     where: str
     check: str
@@ -76,6 +47,12 @@ class Signal:
     implied: Interval
     verdict: Verdict
     note: str = ""
+    point: float | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it is a question to the authors."""
+        return self.verdict in {"differs", "impossible"}
 
     def to_json(self) -> dict[str, Any]:
         """The signal as plain data; an open end of an interval is null."""
@@ -97,12 +74,16 @@ class _Level:
         return product((self.mean.low, self.mean.high), (self.sd.low, self.sd.high))
 
 
-def audit_file(path: Path) -> list[Signal]:
-    """Audit the JSON file. Raises NotFound when it cannot be read as such."""
+def audit_file(path: Path, rules: Sequence[str] = (), steps: Mapping[str, str] | None = None) -> list[Signal]:
+    """Audit the JSON file, with ``rules`` and ``steps`` added to its own. Raises NotFound when it cannot be read."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return audit(data)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        more = {
+            "rules": [*data.get("rules", ()), *rules],
+            "steps": {**data.get("steps", {}), **(steps or {})},
+        }
+        return audit({**data, **more})
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise NotFound(
             f"{path}: is no file of printed numbers ({type(error).__name__})",
             "docs/statistics.md shows the shape of the file.",
@@ -127,8 +108,53 @@ def audit(data: Mapping[str, Any]) -> list[Signal]:
             signals.extend(_overall(f"{part}.{name}", groups))
     for name in [n for n in tables if n.startswith("d_")]:
         signals.extend(_deltas(name, tables))
+    for name, step in data.get("steps", {}).items():
+        signals.extend(_steps(name, tables[name], Fraction(str(step))))
+    for text in data.get("rules", ()):
+        signals.extend(_rule(text, tables))
     signals.extend(_third(data.get("t3", {}), tables, sizes))
     return signals
+
+
+def _steps(name: str, groups: Mapping[str, _Level], step: Fraction) -> Iterator[Signal]:
+    """GRIM and GRIMMER: whether values recorded in this step can have the printed mean, and SD, at all."""
+    nothing = Interval(math.inf, -math.inf)
+    for group, one in groups.items():
+        fits = grim(one.mean, one.n, step)
+        yield Signal(
+            f"{name}.{group}.mean", "GRIM: a mean of values in steps", one.mean, one.mean if fits else nothing,
+            "consistent" if fits else "impossible", "" if fits else f"no {one.n} values in steps of {step} have this mean",
+        )  # fmt: skip
+        both = grimmer(one.mean, one.sd, one.n, step)
+        if fits:
+            yield Signal(
+                f"{name}.{group}.sd", "GRIMMER: an SD of values in steps", one.sd, one.sd if both else nothing,
+                "consistent" if both else "impossible",
+                "" if both else f"no {one.n} values in steps of {step} have this mean and this SD",
+            )  # fmt: skip
+
+
+def _rule(text: str, tables: Mapping[str, Mapping[str, _Level]]) -> Iterator[Signal]:
+    """How many of a group can keep the rule that defines it, given the printed mean, sign and SD."""
+    one = rule(text)
+    level = tables[one.variable][one.group]
+    most = beyond(level.mean, level.sd, level.n, one.limit, upward=one.upward)
+    everybody = Interval(0.0 if one.either else float(level.n), float(level.n))
+    turned = Interval(-level.mean.high, -level.mean.low)
+    other = beyond(turned, level.sd, level.n, one.limit, upward=one.upward)
+    note = ""
+    if most < level.n:
+        note = f"at most {most} of {level.n} keep '{one.text}' as printed"
+        note += f"; with the sign turned, up to {other}" if other > most else ""
+    verdict: Verdict = "consistent" if most == level.n else ("differs" if one.either else "impossible")
+    yield Signal(
+        f"{one.variable}.{one.group}.rule",
+        "threshold against mean, sign and SD",
+        everybody,
+        Interval(0.0, most),
+        verdict,
+        note,
+    )
 
 
 def _levels(values: Sequence[Any], sizes: Mapping[str, int]) -> dict[str, _Level]:
@@ -142,18 +168,29 @@ def _signal(where: str, check: str, printed: Interval, implied: Interval, note: 
     return Signal(where, check, printed, implied, "consistent" if printed.meets(implied) else "differs", note)
 
 
+def _any_of(signals: Iterable[Signal]) -> Iterator[Signal]:
+    """Tests of which a paper used one: where one gives the printed P, the others are no question."""
+    found = list(signals)
+    agrees = any(s.verdict == "consistent" for s in found)
+    for one in found:
+        yield replace(one, verdict="otherwise") if agrees and one.verdict == "differs" else one
+
+
 def _counts(name: str, counted: Mapping[str, Any]) -> Iterator[Signal]:
     """P of a table of counts by the three usual tests; overall against the sum of the groups."""
     groups = [counts for key, counts in counted.items() if key != "p"]
     printed = Interval.p(str(counted["p"]))
     table = [list(row) for row in zip(*groups[1:], strict=True)]
-    for check, result in (
+    tests = (
         ("P by Pearson's chi-square", chi_square(table)),
         ("P by Yates's chi-square", chi_square(table, "yates")),
         ("P by Fisher's exact test", fisher_exact(table)),
-    ):
-        if result.p is not None:
-            yield _signal(f"{name}.p", check, printed, Interval(result.p, result.p))
+    )
+    yield from _any_of(
+        _signal(f"{name}.p", check, printed, Interval(result.p, result.p))
+        for check, result in tests
+        if result.p is not None
+    )
     for whole, *parts in zip(*groups, strict=True):
         yield _signal(
             f"{name}.all", "sum of the groups", Interval(whole, whole), Interval(sum(parts), sum(parts))
@@ -179,8 +216,10 @@ def _t_tests(first: _Level, second: _Level) -> dict[str, tuple[Interval, Interva
 def _group_test(where: str, groups: Sequence[_Level], p: str) -> Iterator[Signal]:
     if len(groups) != 2:
         return
-    for name, (_, implied) in _t_tests(groups[0], groups[1]).items():
-        yield _signal(f"{where}.p", f"P by {name}'s t", Interval.p(p), implied)
+    yield from _any_of(
+        _signal(f"{where}.p", f"P by {name}'s t", Interval.p(p), implied)
+        for name, (_, implied) in _t_tests(groups[0], groups[1]).items()
+    )
 
 
 def _overall(where: str, groups: Sequence[_Level]) -> Iterator[Signal]:
@@ -203,8 +242,16 @@ def _overall(where: str, groups: Sequence[_Level]) -> Iterator[Signal]:
         yield Signal(
             f"{where}.all.sd", "least overall SD that the groups' means alone force",
             whole.sd, Interval(floor, math.inf), "impossible",
-            "no data have these group means and this overall SD",
+            "no data have these group means and this overall SD", _floor(whole, parts),
         )  # fmt: skip
+
+
+def _floor(whole: _Level, parts: Sequence[_Level]) -> float:
+    """The least overall SD at the printed means themselves: every group on its mean, rounding left aside."""
+    middles = [(g.mean.low + g.mean.high) / 2 for g in parts]
+    mean = sum(g.n * m for g, m in zip(parts, middles, strict=True)) / whole.n
+    between = sum(g.n * (m - mean) ** 2 for g, m in zip(parts, middles, strict=True))
+    return math.sqrt(between / (whole.n - 1))
 
 
 def _deltas(name: str, tables: Mapping[str, Mapping[str, _Level]]) -> Iterator[Signal]:
@@ -264,7 +311,10 @@ def _third(
 def _r(where: str, r: float, t: float, p: str, n: int) -> Iterator[Signal]:
     box = Interval.printed(r)
     ts = Interval.over([x * math.sqrt((n - 2) / (1 - x * x)) for x in (box.low, box.high)])
-    yield _signal(f"{where}.t", "t of the printed r", Interval.printed(t, _T_DECIMALS), ts)
+    point = r * math.sqrt((n - 2) / (1 - r * r))
+    yield replace(
+        _signal(f"{where}.t", "t of the printed r", Interval.printed(t, _T_DECIMALS), ts), point=point
+    )
     ps = Interval.over([t_two_sided(x, n - 2) for x in (ts.low, ts.high)])
     yield _signal(f"{where}.p", "P of the printed r", Interval.p(p), ps)
 

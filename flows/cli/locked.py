@@ -133,30 +133,31 @@ def analyse(
 
 
 def audit(
-    file: Annotated[
-        Path, typer.Argument(help="Printed numbers as JSON; docs/statistics.md shows the shape.")
-    ],
+    file: Annotated[Path, typer.Argument(help="Printed numbers as JSON; docs/audit.md shows the shape.")],
+    rules: Annotated[
+        list[str] | None,
+        typer.Option("--rule", help="What defines a group, as 'group: variable >= 3'; may be repeated."),
+    ] = None,
+    steps: Annotated[
+        list[str] | None,
+        typer.Option("--step", help="The step a variable is recorded in, as 'variable=1'; may be repeated."),
+    ] = None,
+    language: Annotated[str, typer.Option(help="en or zh, for people; --json stays as it is.")] = "en",
     as_json: AsJson = False,
 ) -> None:
     """What a paper's own printed numbers imply, each carried through its rounding. Needs no data."""
     from analysis.published import audit_file
+    from analysis.published_words import lines
 
-    signals = [signal.to_json() for signal in audit_file(file)]
-    open_ = [signal for signal in signals if signal["verdict"] != "consistent"]
+    named = dict(step.partition("=")[::2] for step in steps or ())
+    signals = audit_file(file, rules or (), named)
+    open_ = [signal for signal in signals if signal.open]
     result(
-        {"ok": not open_, "signals": signals},
+        {"ok": not open_, "signals": [signal.to_json() for signal in signals]},
         as_json,
-        lambda: table(
-            ("verdict", "where", "check", "printed", "implied"),
-            ([s["verdict"], s["where"], s["check"], _span(s["printed"]), _span(s["implied"])] for s in open_),
-        ),
+        lambda: table(*lines(signals, "zh" if language == "zh" else "en")),
     )
     talk(f"{len(signals)} checks, {len(open_)} to ask the authors about")
-
-
-def _span(interval: dict[str, float | None]) -> str:
-    low, high = (("" if end is None else f"{end:.4g}") for end in (interval["low"], interval["high"]))
-    return low if low == high else f"{low} to {high}"
 
 
 def _check_lines(told: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,45 @@
+"""What a printed number may have been before it was rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Interval"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """All values that a printed or implied number may have."""
+
+    low: float
+    high: float
+
+    def meets(self, other: Interval) -> bool:
+        """Whether one number can be both."""
+        slack = 1e-9 * max(1.0, abs(self.low), abs(self.high))
+        return self.low <= other.high + slack and other.low <= self.high + slack
+
+    @classmethod
+    def printed(cls, number: float, decimals: int = 2) -> Interval:
+        """What may have been rounded to ``number``."""
+        half = 0.5 * 10.0**-decimals
+        return cls(number - half, number + half)
+
+    @classmethod
+    def p(cls, text: str) -> Interval:
+        """What a printed P allows: ``<0.05`` or ``0.28``."""
+        if text.startswith("<"):
+            return cls(0.0, float(text[1:]))
+        return cls.printed(float(text), len(text.partition(".")[2]))
+
+    @classmethod
+    def over(cls, values: Sequence[float]) -> Interval:
+        """The least interval that holds the values."""
+        return cls(min(values), max(values))
+
+    @property
+    def magnitude(self) -> Interval:
+        """The interval of the absolute value."""
+        ends = (abs(self.low), abs(self.high))
+        return Interval(0.0 if self.low <= 0 <= self.high else min(ends), max(ends))

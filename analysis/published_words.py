@@ -1,0 +1,91 @@
+"""The audit of published numbers for people to read, in English and Chinese: what is open, what one test alone gives."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+from analysis.interval import Interval
+from analysis.published import Signal
+
+__all__ = ["CHECKS", "lines"]
+
+CHECKS: Final = {
+    "P by Pearson's chi-square": "P（Pearson χ²）",
+    "P by Yates's chi-square": "P（连续性校正χ²）",
+    "P by Fisher's exact test": "P（Fisher确切概率法）",
+    "sum of the groups": "各组之和",
+    "P by Student's t": "P（Student t）",
+    "P by Welch's t": "P（Welch t）",
+    "overall mean from the groups": "由各组推得的总体均数",
+    "overall SD from the groups": "由各组推得的总体标准差",
+    "least overall SD that the groups' means alone force": "仅由各组均数之差决定的总体标准差下限",
+    "T1 mean minus T0 mean": "治疗后均数减治疗前均数",
+    "correlation within pairs implied by the SDs": "三个标准差推得的配对内相关",
+    "GRIM: a mean of values in steps": "GRIM：按步长记录的数值能否有此均数",
+    "GRIMMER: an SD of values in steps": "GRIMMER：按步长记录的数值能否有此标准差",
+    "threshold against mean, sign and SD": "分组阈值与均数、符号、标准差是否相容",
+    "square of r": "r 的平方",
+    "Student's t between the groups": "组间 t（Student）",
+    "Welch's t between the groups": "组间 t（Welch）",
+    "paired t of the change": "变化量的配对 t",
+    "t of the printed r": "由所印 r 推得的 t",
+    "P of the printed r": "由所印 r 推得的 P",
+    "lower 95% limit of the mean": "均数95%置信区间下限",
+    "upper 95% limit of the mean": "均数95%置信区间上限",
+    "overall r forced by the groups": "由各组数字决定的总体 r",
+}
+"""Every check's name, and what it is called in Chinese."""
+_VERDICTS: Final = {"differs": "不一致", "impossible": "不可能", "otherwise": "另法一致"}
+_NOTES: Final = (
+    (r"no data have these group means and this overall SD", "没有任何数据能同时具有这些组均数与此总体标准差"),
+    (
+        r"no (\d+) values in steps of (\S+) have this mean and this SD",
+        r"以 \2 为步长的 \1 个数值不可能同时有此均数与标准差",
+    ),
+    (r"no (\d+) values in steps of (\S+) have this mean", r"以 \2 为步长的 \1 个数值不可能有此均数"),
+    (r"at most (\d+) of (\d+) keep '(.*)' as printed", r"按所印数字，\2 例中至多 \1 例满足“\3”"),
+    (r"; with the sign turned, up to (\d+)", r"；符号相反时至多 \1 例"),
+)
+_HEAD: Final = {
+    "en": ("verdict", "where", "check", "printed", "implied", "at the printed values", "note"),
+    "zh": ("判定", "位置", "检查", "所印", "推得", "按印刷值", "说明"),
+}
+
+
+def lines(
+    signals: Sequence[Signal], language: Literal["en", "zh"]
+) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Head and rows: what is impossible, what differs, then the P that another usual test gives."""
+    order = ("impossible", "differs", "otherwise")
+    told = sorted((s for s in signals if s.verdict in order), key=lambda s: order.index(s.verdict))
+    return _HEAD[language], [list(_row(s, language)) for s in told]
+
+
+def _row(signal: Signal, language: Literal["en", "zh"]) -> Iterator[str]:
+    zh = language == "zh"
+    yield _VERDICTS[signal.verdict] if zh else signal.verdict
+    yield signal.where
+    yield CHECKS[signal.check] if zh else signal.check
+    yield _span(signal.printed)
+    yield _span(signal.implied)
+    yield "" if signal.point is None else f"{signal.point:.4g}"
+    yield _note(signal.note) if zh else signal.note
+
+
+def _note(text: str) -> str:
+    for pattern, chinese in _NOTES:
+        text = re.sub(pattern, chinese, text)
+    return text
+
+
+def _span(interval: Interval) -> str:
+    """``low to high``; one number when both print alike; ``none`` when nothing can be it."""
+    if interval.low > interval.high:
+        return "∅"
+    low, high = (f"{end:.4g}" if math.isfinite(end) else "" for end in (interval.low, interval.high))
+    if not high:
+        return f"≥ {low}"
+    return low if low == high else f"{low}…{high}"

@@ -19,6 +19,7 @@ from validate.lock.assemble import Draft
 from validate.lock.audit import audit_lines
 from validate.lock.canonical import canonical_json
 from validate.lock.codebook import codebook_csv, codebook_json
+from validate.lock.described import describe
 from validate.lock.publish import Contents, parquet
 
 __all__ = ["Reviewed", "build_contents"]
@@ -62,24 +63,23 @@ def build_contents(
 ) -> Contents:
     """Every file but manifest and signatures, by its path inside the snapshot."""
     tables = {"data": draft.wide, "long": draft.long}
-    return Contents(
-        {
-            "data.parquet": parquet(draft.wide),
-            "long.parquet": parquet(draft.long),
-            "lineage.parquet": parquet(draft.lineage),
-            "reconciliation.parquet": parquet(_reconciliation(draft, reviewed)),
-            "codebook.json": codebook_json(protocol),
-            "codebook.csv": codebook_csv(protocol),
-            "study.toml": study_toml,
-            "checks.json": canonical_json(report.to_json(inside=False)),
-            "agreement.json": canonical_json(dict(agreement)),
-            "flow.json": canonical_json(dict(flow)),
-            "audit.jsonl": audit_lines(audit),
-            **{f"sql/{name}": text.encode() for name, text in sql.items()},
-        },
-        tables,
-        head,
-    )
+    events = list(audit)
+    files = {
+        "data.parquet": parquet(draft.wide),
+        "long.parquet": parquet(draft.long),
+        "lineage.parquet": parquet(draft.lineage),
+        "reconciliation.parquet": parquet(_reconciliation(draft, reviewed)),
+        "codebook.json": codebook_json(protocol),
+        "codebook.csv": codebook_csv(protocol),
+        "study.toml": study_toml,
+        "checks.json": canonical_json(report.to_json(inside=False)),
+        "agreement.json": canonical_json(dict(agreement)),
+        "flow.json": canonical_json(dict(flow)),
+        "audit.jsonl": audit_lines(events),
+        **{f"sql/{name}": text.encode() for name, text in sql.items()},
+    }
+    dated = max((str(event["at"]) for event in events), default="")
+    return Contents({**files, **describe(protocol, files, tables, dated)}, tables, head)
 
 
 def _reconciliation(draft: Draft, reviewed: Iterable[Reviewed]) -> pa.Table:

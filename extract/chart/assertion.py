@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from extract.chart.cues import LANGUAGES, Found, find
+from extract.chart.forms import ticked
 from extract.chart.plain import plain
 from extract.chart.sections import Section, effect_of, split
 
@@ -34,7 +36,9 @@ _FAR: Final = 400
 """No cue speaks of a mention further away than this, however long the sentence."""
 _MARK: Final = re.compile(r"[,。;.\n]|$")
 _CJK: Final = re.compile(r"[\u4e00-\u9fff]")
-_LATIN: Final = re.compile(r"[a-z]{2}|\(-\)")
+_LATIN: Final = re.compile(r"[a-z]{2}|[a-z]/[a-z]|\(-\)")
+_LIST_MARK: Final = frozenset(" ,、。;:(\n")
+_HEAD_DENIED: Final = re.compile(r"\s*(?P<word>[均皆]?(?:无|否认|没有|未见|未诉))(?![明特])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,9 @@ class Reading:
     def _continues(self, mark: re.Match[str]) -> bool:
         if mark[0] == ".":
             return _ABBREVIATION.search(self.flat, max(0, mark.start() - 6), mark.start()) is not None
+        if mark[0] == "?":
+            # ?感染 is a doubt about what follows, not the end of what stood before.
+            return mark.start() == 0 or self.flat[mark.start() - 1] in _LIST_MARK
         if mark[0] == "\n" and mark.start() > 0:
             return _WRAPPED.match(self.flat, mark.start() - 1) is not None
         return False
@@ -93,18 +100,23 @@ class Reading:
     def assess(self, start: int, end: int) -> Assertion:
         """The assertion of the mention ``text[start:end]``."""
         section = self.section_at(start)
-        reached: dict[str, Found] = {}
-        cues = [c for c in self._cues_at(start) if c.end > start - _FAR and c.start < end + _FAR]
-        for found in cues:
-            cue = found.cue
-            if cue.kind in {"pseudo", "stop", "self"} or (found.start < end and found.end > start):
-                continue
-            if section.effect == "current" and "aside" in cue.flags:
-                continue
-            if self._reaches(found, start, end, cues):
-                best = reached.get(cue.kind)
-                if best is None or _gap(found, start, end) < _gap(best, start, end):
-                    reached[cue.kind] = found
+        if (answer := self._by_form(start, end, section)) is not None:
+            return answer
+        return self._by_cues(start, end, section)
+
+    def _by_form(self, start: int, end: int, section: Section) -> Assertion | None:
+        if (answer := ticked(self.flat, start, end)) is not None:
+            # A form says it itself: □有 ☑无, (无), 是否X：是.
+            status, low, high = answer
+            return Assertion(status, self.text[low:high], low, high, section.name or self.kind)
+        if end <= section.body and (denied := _HEAD_DENIED.match(self.flat, section.body, section.end)):
+            # 外伤史：无 — the head itself is the mention.
+            low, high = denied.span("word")
+            return Assertion("negated", self.text[low:high], low, high, section.name or self.kind)
+        return None
+
+    def _by_cues(self, start: int, end: int, section: Section) -> Assertion:
+        reached = self._reached(start, end, section)
         effect = section.effect or effect_of(self.kind)
         for status in _ORDER:
             if status == "family" and effect == "hypothetical":
@@ -119,6 +131,22 @@ class Reading:
         default: Status = "present" if effect in {"", "current", "family"} else effect  # type: ignore[assignment]
         return Assertion(default, section=section.name or self.kind)
 
+    def _reached(self, start: int, end: int, section: Section) -> dict[str, Found]:
+        """The nearest cue of each class that reaches the mention."""
+        reached: dict[str, Found] = {}
+        cues = [c for c in self._cues_at(start) if c.end > start - _FAR and c.start < end + _FAR]
+        for found in (*cues, *self._cut_by(cues, end)):
+            cue = found.cue
+            if cue.kind in {"pseudo", "stop", "self"} or (found.start < end and found.end > start):
+                continue
+            if section.effect == "current" and "aside" in cue.flags:
+                continue
+            if self._reaches(found, start, end, cues):
+                best = reached.get(cue.kind)
+                if best is None or _gap(found, start, end) < _gap(best, start, end):
+                    reached[cue.kind] = found
+        return reached
+
     def _cues_at(self, offset: int) -> list[Found]:
         start, end = self.sentence_at(offset)
         if start not in self._cues:
@@ -130,6 +158,15 @@ class Reading:
             self._cues[start] = found
         return self._cues[start]
 
+    def _cut_by(self, cues: list[Found], end: int) -> Iterator[Found]:
+        # 糖尿病史8年: the cue 病史 begins inside the mention 糖尿病, and what is left of it (史) is one too.
+        for cut in cues:
+            if cut.start < end < cut.end:
+                rest = self.flat[end : self.sentence_at(end)[1]]
+                for found in find(rest, cut.cue.language)[:1]:
+                    if found.start == 0:
+                        yield Found(found.cue, end, end + found.end)
+
     def _reaches(self, found: Found, start: int, end: int, cues: list[Found]) -> bool:
         cue = found.cue
         low, high = (found.end, start) if found.end <= start else (end, found.start)
@@ -139,7 +176,7 @@ class Reading:
         if any(_stops(other, found) for other in cues if other.start >= low and other.end <= high):
             return False
         commas = "," in self.flat[low:high]
-        if cue.language == "en":
+        if cue.language == "en" and not _CJK.search(self.flat, low, min(high + 1, len(self.flat))):
             # English lists are joined by commas; a trailing "is negative" still speaks of its own clause.
             return ahead or cue.forward or not commas or cue.kind == "family"
         if cue.text == "?":
@@ -159,7 +196,8 @@ def _stops(other: Found, cue: Found) -> bool:
     if other.cue.kind != "stop" or other.cue.language != cue.cue.language:
         return False
     if "weak" in other.cue.flags:
-        return cue.cue.kind == "negated" and "strong" not in cue.cue.flags and other.start > cue.end
+        ended = cue.cue.kind == "negated" and "strong" not in cue.cue.flags and other.start > cue.end
+        return ended or "onset" in cue.cue.flags
     return True
 
 

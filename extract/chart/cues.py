@@ -28,8 +28,9 @@ class Cue:
     """One line of a lexicon.
 
     ``reach`` is a number of characters, 0 for the whole scope.  ``flags``: ``strong`` passes commas in a
-    bare list; ``weak`` (a stop) ends only a negation that is not strong; ``aside`` is no cue under a
-    section about the present illness (``病史3年`` there is the course).
+    bare list; ``weak`` (a stop) ends only a negation that is not strong, and an ``onset`` cue
+    (``3年前出现``); ``aside`` is no cue under a section about the present illness (``病史3年`` there is
+    the course).
     """
 
     text: str
@@ -71,7 +72,7 @@ def _lexicon(language: Language) -> dict[str, Cue]:
             raise ValueError(f"cues_{language}.tsv: unknown class {kind!r}")
         key = plain(text)
         cues[key] = Cue(
-            text=key.removesuffix("$"),
+            text=_bare(key),
             kind=cast(Kind, kind),
             direction=cast(Direction, direction),
             reach=next((int(word) for word in reach.split() if word.isdigit()), 0),
@@ -81,16 +82,26 @@ def _lexicon(language: Language) -> dict[str, Cue]:
     return cues
 
 
+def _bare(key: str) -> str:
+    return key.partition("!")[0].removesuffix("$").removesuffix("#")
+
+
 def _pattern(key: str) -> str:
-    body = key.removesuffix("$")
+    body = _bare(key)
     if body.isascii():
+        # Not \b: a Chinese character is a letter to it, and ``denies腰痛`` is written.
         words = r"\s+".join(map(re.escape, body.split()))
-        head = r"\b" if body[0].isalnum() else ""
-        tail = r"\b" if body[-1].isalnum() else ""
+        head = "(?<![a-z0-9_])" if body[0].isalnum() else ""
+        tail = "(?![a-z0-9_])" if body[-1].isalnum() else ""
         words = head + words + tail
     else:
         words = re.escape(body)
-    return words + (r"(?=[,，。;、.!?)\s]|$)" if key.endswith("$") else "")
+    if key.endswith("$"):
+        return words + r"(?=[,，。;、.!?)\s]|$)"
+    if key.endswith("#"):
+        return words + r"(?=[\d一二三四五六七八九十两半数多])"
+    unless = key.partition("!")[2]
+    return words + (f"(?![{re.escape(unless)}])" if unless else "")
 
 
 @cache
@@ -98,7 +109,7 @@ def _compiled(language: Language) -> tuple[re.Pattern[str], dict[str, list[tuple
     """A pattern of first characters (most positions of a text begin no cue), and what to try at each."""
     cues = _lexicon(language)
     by_first: dict[str, list[tuple[re.Pattern[str], Cue]]] = {}
-    for key in sorted(cues, key=lambda key: (-len(key.removesuffix("$")), -len(key), key)):
+    for key in sorted(cues, key=lambda key: (-len(_bare(key)), -len(key), key)):
         by_first.setdefault(key[0], []).append((re.compile(_pattern(key)), cues[key]))
     firsts = "".join(re.escape(c) for c in sorted(by_first))
     word = r"(?<![a-z0-9_])" if language == "en" else ""

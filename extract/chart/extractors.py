@@ -106,7 +106,7 @@ def _number_pattern(extractor: Extractor) -> re.Pattern[str]:
     scale = rf"(?:\s?[(\[]\s?{aside}\s?[)\]])*"
     # Counted, not starred: overlapping words (约, 为, 约为) would make a starred group exponential.
     link = rf"(?:[\s:=\"'“”(]|{pattern_of('link')}){{0,8}}"
-    filler = rf"(?:[\s:=\"'“”(]|{pattern_of('link', 'first', 'last')}){{0,8}}"
+    filler = rf"(?:[\s:=\"'“”()]|{pattern_of('link', 'first', 'last', 'shift')}){{0,8}}"
     one = rf"{NUMBER}{over}{unit}{over}"
     value = rf"(?:{NUMBER}\s?(?:{units})?\s?[-~至到]\s?)?{one}"
     shift = (

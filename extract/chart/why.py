@@ -54,7 +54,9 @@ def explain(
             reasons.append(_matched(protocol, screening, row))
         matched = any(row["matched"] for row in rows)
         if not rows:
-            reasons.append({"step": "search", "ok": False, "text": "no visit in the window satisfies the search"})
+            reasons.append(
+                {"step": "search", "ok": False, "text": "no visit in the window satisfies the search"}
+            )
     candidates = _where(screening.candidates, "patient_id", patient_id)
     for candidate in candidates:
         reasons.append(
@@ -82,7 +84,12 @@ def _visit(
     rows = _where(screening.matches, "visit_id", visit["visit_id"])
     if not rows:
         return [
-            {"step": "search", "ok": False, "visit_id": visit["visit_id"], "text": "it does not satisfy the search"}
+            {
+                "step": "search",
+                "ok": False,
+                "visit_id": visit["visit_id"],
+                "text": "it does not satisfy the search",
+            }
         ], False
     return [_matched(protocol, screening, row) for row in rows], rows[0]["matched"]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Final
 
 import pyarrow as pa
@@ -17,54 +18,25 @@ from extract.chart.people import survivors
 from extract.chart.screening import Screening
 from extract.his.landing import Landing
 from extract.study.folder import StudyFolder
+from extract.study.protocol import Protocol
+from validate.desk.drawing import Timeline, Trend, timeline, trend
+from validate.desk.marks import PRESENT, Mark, Part, parts
 
-__all__ = ["Charts", "Mark", "Note", "Piece", "Row", "pieces"]
+__all__ = ["Chart", "Charts", "Note", "Row", "Visit"]
 
 _NOTES: Final = {
-    "document": ("text", "written_at", "kind"),
-    "imaging": ("report_text", "performed_at", "modality"),
+    "document": ("text", "written_at", ("kind",)),
+    "imaging": ("report_text", "performed_at", ("modality", "body_part")),
 }
 _ROWS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "patient": ("birth_date", ("sex",)),
-    "lab": ("specimen_at", ("name", "raw_value", "unit", "reference_range")),
     "diagnosis": ("diagnosed_at", ("code", "name")),
     "medication": ("started_at", ("name", "route")),
     "procedure": ("performed_at", ("code", "name")),
     "scale": ("measured_at", ("name", "raw_value")),
 }
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A place in a text that is evidence for something."""
-
-    start: int
-    end: int
-    kind: str
-    assertion: str
-    about: str
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A run of text under the same marks; the pieces of a text joined are the text."""
-
-    text: str
-    marks: tuple[Mark, ...]
-
-    @property
-    def css(self) -> str:
-        """Classes: ``hit``, its kind, and ``not`` where every mark is negated, historical, family or so."""
-        if not self.marks:
-            return ""
-        kinds = sorted({mark.kind for mark in self.marks})
-        asserted = any(mark.assertion == "present" for mark in self.marks)
-        return " ".join(["hit", *kinds, *([] if asserted else ["not"])])
-
-    @property
-    def about(self) -> str:
-        """What it is evidence for, and how it is asserted."""
-        return "; ".join(dict.fromkeys(f"{mark.about} ({mark.assertion})" for mark in self.marks))
+_TABLES: Final = ("patient", "visit", "lab", *_NOTES, *_ROWS)
+_FRESH: Final = 2.0
+Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -74,7 +46,7 @@ class Note:
     record_id: str
     at: str
     title: str
-    pieces: tuple[Piece, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
@@ -87,14 +59,150 @@ class Row:
     marked: bool
 
 
-def pieces(text: str, marks: Iterable[Mark]) -> tuple[Piece, ...]:
-    """``text`` cut at the ends of all ``marks``; marks that lie outside of it are left out."""
-    inside = [m for m in marks if 0 <= m.start < m.end <= len(text)]
-    cuts = sorted({0, len(text), *(m.start for m in inside), *(m.end for m in inside)})
-    return tuple(
-        Piece(text[a:b], tuple(m for m in inside if m.start <= a and b <= m.end))
-        for a, b in itertools.pairwise(cuts)
-    )
+@dataclass(frozen=True)
+class Visit:
+    """A visit with what was written and done in it; ``""`` is what belongs to none."""
+
+    visit_id: str
+    at: str
+    kind: str
+    department: str
+    first: bool
+    """Whether it is the index visit."""
+    marked: bool
+    notes: tuple[Note, ...]
+    rows: Mapping[str, tuple[Row, ...]]
+
+
+class Chart:
+    """One patient's records and the screening's evidence in them."""
+
+    def __init__(
+        self, records: Mapping[str, list[dict[str, Any]]], evidence: list[dict[str, Any]], t0: Record | None
+    ) -> None:
+        self._records = records
+        self._t0 = t0
+        dated = {"patient": "birth_date", "visit": "started_at", "lab": "specimen_at"}
+        dated |= {table: at for table, (_, at, _) in _NOTES.items()}
+        dated |= {table: at for table, (at, _) in _ROWS.items()}
+        self._at = {r["record_id"]: _time(r[dated[t]]) for t, rows in records.items() for r in rows}
+        # Anchors are plain numbers: a record's own id may hold the patient's, and an anchor ends in the
+        # address that the browser keeps in its history.
+        named = [*self._at, *(v["visit_id"] for v in records["visit"])]
+        self.anchors = {name: f"r{i}" for i, name in enumerate(dict.fromkeys(named))}
+        self.evidence = [
+            row | {"at": self._at.get(row["record_id"], ""), "assertion": row["assertion"] or PRESENT}
+            for row in evidence
+        ]
+
+    @cached_property
+    def marked(self) -> frozenset[str]:
+        """Records that are evidence for something asserted."""
+        return frozenset(e["record_id"] for e in self.evidence if e["assertion"] == PRESENT)
+
+    @property
+    def person(self) -> tuple[str, str]:
+        """Sex and date of birth, as the hospital writes them."""
+        one: Record = next(iter(self._records["patient"]), {})
+        return str(one.get("sex") or ""), _time(one.get("birth_date"))[:10]
+
+    @property
+    def why(self) -> dict[str, list[dict[str, Any]]]:
+        """Term of the search -> where it was found, oldest first."""
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in sorted(self.evidence, key=lambda e: (e["at"], e["start"] or 0)):
+            if row["kind"] == "keyword":
+                found[row["term"]].append(row)
+        return dict(found)
+
+    @property
+    def found(self) -> dict[str, list[dict[str, Any]]]:
+        """Variable -> where a value of it was read."""
+        by_variable: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in self.evidence:
+            if row["variable"]:
+                by_variable[row["variable"]].append(row)
+        return dict(by_variable)
+
+    @property
+    def trends(self) -> list[Trend]:
+        """Laboratory items, those that are evidence first."""
+        by_name: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in sorted(self._records["lab"], key=lambda r: (self._at[r["record_id"]], r["record_id"])):
+            by_name[row["name"] or ""].append(row | {"at": self._at[row["record_id"]]})
+        drawn = [trend(name, rows, self.marked) for name, rows in by_name.items()]
+        return sorted(drawn, key=lambda one: (not one.marked, one.name))
+
+    def timeline(self, protocol: Protocol) -> Timeline | None:
+        """All visits by time, with the protocol's windows."""
+        t0 = self._t0["t0_date"] if self._t0 else None
+        marked = frozenset(e["visit_id"] for e in self.evidence if e["assertion"] == PRESENT)
+        return timeline(self._records["visit"], t0, protocol.timepoints, marked - {None})
+
+    @property
+    def visits(self) -> list[Visit]:
+        """Visits with their records, oldest first, then what belongs to none of them."""
+        known = {v["visit_id"] for v in self._records["visit"]}
+        notes: dict[str, list[Note]] = defaultdict(list)
+        for note, visit in self._notes():
+            notes[visit if visit in known else ""].append(note)
+        rows: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+        for table, (_, cells) in _ROWS.items():
+            for row in self._records[table]:
+                visit = row["visit_id"] if row["visit_id"] in known else ""
+                rows[visit][table].append(self._row(row, cells))
+        listed = sorted(self._records["visit"], key=lambda v: (_time(v["started_at"]), v["visit_id"]))
+        shown = [self._visit(v, notes[v["visit_id"]], rows[v["visit_id"]]) for v in listed]
+        if notes[""] or rows[""]:
+            shown.append(self._visit({"visit_id": ""}, notes[""], rows[""]))
+        return shown
+
+    def _visit(self, visit: Record, notes: list[Note], rows: Mapping[str, list[Row]]) -> Visit:
+        held = [*(n.record_id for n in notes), *(r.record_id for some in rows.values() for r in some)]
+        return Visit(
+            visit_id=visit["visit_id"],
+            at=_time(visit.get("started_at"))[:10],
+            kind=visit.get("visit_type") or "",
+            department=visit.get("department") or "",
+            first=bool(self._t0 and self._t0["t0_visit_id"] == visit["visit_id"]),
+            marked=any(record in self.marked for record in held),
+            notes=tuple(sorted(notes, key=lambda note: (note.at, note.record_id))),
+            rows={t: tuple(sorted(some, key=lambda r: (r.at, r.record_id))) for t, some in rows.items()},
+        )
+
+    def _notes(self) -> list[tuple[Note, str]]:
+        marks: dict[str, list[Mark]] = defaultdict(list)
+        for row in self.evidence:
+            if row["start"] is not None and row["field"] in {"text", "report_text"}:
+                about = row["criterion"] or row["variable"] or row["term"] or ""
+                marks[row["record_id"]].append(
+                    Mark(row["start"], row["end"], row["kind"], row["assertion"], about)
+                )
+        return [
+            (
+                Note(
+                    row["record_id"],
+                    self._at[row["record_id"]],
+                    " ".join(row[name] for name in title if row[name]),
+                    parts(row[text] or "", marks[row["record_id"]]),
+                ),
+                row["visit_id"] or "",
+            )
+            for table, (text, _, title) in _NOTES.items()
+            for row in self._records[table]
+        ]
+
+    def _row(self, row: Record, cells: tuple[str, ...]) -> Row:
+        texts = tuple(str(row[name] or "") for name in cells)
+        return Row(row["record_id"], self._at[row["record_id"]], texts, row["record_id"] in self.marked)
+
+    def texts(self) -> dict[str, str]:
+        """Record id -> original text, of every note: what quotes are held against."""
+        return {
+            row["record_id"]: row[text] or ""
+            for table, (text, _, _) in _NOTES.items()
+            for row in self._records[table]
+        }
 
 
 class Charts:
@@ -103,103 +211,80 @@ class Charts:
     def __init__(self, folder: StudyFolder) -> None:
         self._folder = folder
         self._guard = threading.Lock()
+        self._looked = 0.0
         self._run = ""
-        self._tables: dict[str, pa.Table] = {}
-        self._screening: Screening | None = None
+        self._tables: dict[str, _Grouped] = {}
+        self._evidence = self._verdicts = self._candidates = _Grouped(pa.table({"patient_id": []}))
         self._ids: dict[str, list[str]] = {}
 
-    def texts(self, patient_id: str) -> dict[str, str]:
-        """Record id -> original text, of every note of a patient: what quotes are held against."""
-        return {
-            row["record_id"]: row[_NOTES[table][0]] or ""
-            for table in _NOTES
-            for row in self._records(table, patient_id)
-        }
-
-    def notes(self, patient_id: str) -> list[Note]:
-        """Documents and reports, oldest first, with the evidence marked."""
-        marks: dict[str, list[Mark]] = defaultdict(list)
-        for row in self.evidence(patient_id):
-            if row["start"] is not None and row["field"] in {"text", "report_text"}:
-                about = row["criterion"] or row["variable"] or row["term"] or ""
-                marks[row["record_id"]].append(
-                    Mark(row["start"], row["end"], row["kind"], row["assertion"] or "present", about)
-                )
-        found = [
-            Note(
-                row["record_id"],
-                _time(row[at]),
-                row[title] or "",
-                pieces(row[text] or "", marks[row["record_id"]]),
-            )
-            for table, (text, at, title) in _NOTES.items()
-            for row in self._records(table, patient_id)
-        ]
-        return sorted(found, key=lambda note: (note.at, note.record_id))
-
-    def rows(self, patient_id: str) -> dict[str, list[Row]]:
-        """Laboratory, diagnoses, drugs, procedures and scales, oldest first."""
-        marked = {row["record_id"] for row in self.evidence(patient_id)}
-        return {
-            table: sorted(
-                (
-                    Row(
-                        row["record_id"],
-                        _time(row[at]),
-                        tuple(str(row[name] or "") for name in cells),
-                        row["record_id"] in marked,
-                    )
-                    for row in self._records(table, patient_id)
-                ),
-                key=lambda row: (row.at, row.record_id),
-            )
-            for table, (at, cells) in _ROWS.items()
-        }
-
-    def evidence(self, patient_id: str) -> list[dict[str, Any]]:
-        """The screening's evidence of a patient."""
+    def warm(self) -> None:
+        """Read everything now. Raises what reading raises."""
         self._refresh()
-        return _of(self._screening.evidence, [patient_id]) if self._screening else []
 
-    def cited(self, patient_id: str) -> Mapping[str, list[dict[str, Any]]]:
+    def of(self, patient_id: str) -> Chart:
+        """The chart of a patient."""
+        self._refresh()
+        ids = [patient_id, *self._ids.get(patient_id, [])]
+        records = {
+            table: [row for one in ids for row in held.of(one)] for table, held in self._tables.items()
+        }
+        return Chart(
+            records, self._evidence.of(patient_id), next(iter(self._candidates.of(patient_id)), None)
+        )
+
+    def cited(self, chart: Chart, patient_id: str) -> dict[str, list[dict[str, Any]]]:
         """Criterion -> its evidence, without what the machine concluded from it."""
-        self._refresh()
-        if self._screening is None:
-            return {}
-        shown = {row["evidence_id"]: row for row in self.evidence(patient_id)}
+        shown = {row["evidence_id"]: row for row in chart.evidence}
         return {
             row["criterion"]: [shown[one] for one in row["evidence"] or () if one in shown]
-            for row in _of(self._screening.verdicts, [patient_id])
+            for row in self._verdicts.of(patient_id)
         }
-
-    def _records(self, table: str, patient_id: str) -> list[dict[str, Any]]:
-        self._refresh()
-        return _of(self._tables[table], [patient_id, *self._ids.get(patient_id, [])])
 
     def _refresh(self) -> None:
         with self._guard:
+            if self._run and time.monotonic() - self._looked < _FRESH:
+                return
             landing = Landing(self._folder.landing)
             try:
+                self._looked = time.monotonic()
                 if landing.run == self._run:
                     return
-                people = landing.current("patient", ["patient_id", "merged_into"])
+                people = landing.current("patient", ["patient_id", "merged_into"], followed=True)
                 merged = survivors(
                     zip(people["patient_id"].to_pylist(), people["merged_into"].to_pylist(), strict=True)
                 )
                 ids: dict[str, list[str]] = defaultdict(list)
                 for old, new in merged.items():
                     ids[new].append(old)
-                self._tables = {table: landing.current(table) for table in (*_NOTES, *_ROWS)}
-                self._screening = Screening.load(self._folder)
+                self._tables = {table: _Grouped(landing.current(table, followed=True)) for table in _TABLES}
+                screening = Screening.load(self._folder)
+                self._evidence = _Grouped(screening.evidence)
+                self._verdicts = _Grouped(screening.verdicts)
+                self._candidates = _Grouped(screening.candidates)
                 self._ids = dict(ids)
                 self._run = landing.run
             finally:
                 landing.close()
 
 
-def _of(table: pa.Table, patients: list[str]) -> list[dict[str, Any]]:
-    kept = table.filter(pc.is_in(table["patient_id"], value_set=pa.array(patients, pa.string())))
-    return [dict(row) for row in kept.to_pylist()]
+class _Grouped:
+    """A table of which one patient's rows are found without looking at the others'."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        order = pc.sort_indices(table, sort_keys=[("patient_id", "ascending")])
+        patients = table["patient_id"].combine_chunks().take(order)
+        ends = pc.run_end_encode(patients) if len(patients) else None
+        names = ends.values.to_pylist() if ends is not None else []
+        stops = ends.run_ends.to_pylist() if ends is not None else []
+        self._order = order
+        self._places = dict(zip(names, zip([0, *stops], stops, strict=False), strict=True))
+
+    def of(self, patient_id: str) -> list[dict[str, Any]]:
+        begin, end = self._places.get(patient_id, (0, 0))
+        if begin == end:
+            return []
+        return [dict(row) for row in self._table.take(self._order[begin:end]).to_pylist()]
 
 
 def _time(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +12,16 @@ from urllib.parse import parse_qs
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from extract.errors import Refused
 from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from validate.desk.chart import Charts
+from validate.desk.places import Places
 from validate.desk.sessions import Sessions
 from validate.desk.words import LANGUAGES, WORDS, language
+from validate.review.accounts import active
 from validate.review.rules import Account
 
 __all__ = ["COOKIE", "Form", "Room", "SignInNeeded", "form", "room", "signed_in"]
@@ -54,11 +58,21 @@ form: Final = Depends(_form)
 class Room:
     """What all pages of one study share."""
 
-    def __init__(self, folder: StudyFolder, database: StudyDatabase, templates: Path) -> None:
+    def __init__(
+        self,
+        folder: StudyFolder,
+        database: StudyDatabase,
+        templates: Path,
+        *,
+        demo: Sequence[str] = (),
+        sessions: Path | None = None,
+    ) -> None:
         self.database = database
         self.protocol = database.protocol
-        self.sessions = Sessions(database)
+        self.sessions = Sessions(database, sessions)
+        self.demo = _accounts(database, demo)
         self.charts = Charts(folder)
+        self.places = Places()
         self._templates = Environment(
             loader=FileSystemLoader(templates),
             autoescape=select_autoescape(["html"]),
@@ -76,15 +90,28 @@ class Room:
         context = {
             "account": None,
             "problem": None,
+            "demo": self.demo,
             "protocol": self.protocol,
             "t": word,
             "tongue": tongue,
             "other": LANGUAGES[1 - place],
+            "exact": _exact,
             "label": lambda label: getattr(label, tongue),
             "fresh": secrets.token_urlsafe(16),
             **shown,
         }
         return HTMLResponse(self._templates.get_template(template).render(context), status_code=status)
+
+
+def _exact(text: str) -> Markup:
+    """``text`` so that a browser keeps every character: it would read a bare CR LF as one line feed."""
+    return Markup(str(escape(text)).replace("\r", "&#13;"))  # noqa: S704 - escaped one call before
+
+
+def _accounts(database: StudyDatabase, ids: Sequence[str]) -> tuple[Account, ...]:
+    with database.reading() as connection:
+        there = active(connection) if ids else {}
+    return tuple(there[one] for one in ids if one in there)
 
 
 def room(request: Request) -> Room:

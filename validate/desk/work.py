@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from extract.study.protocol import Protocol
 from validate.entry.standing import FieldStanding
-from validate.review.cases import Case, Opinion, eligible
+from validate.review.cases import Case, eligible
 from validate.review.rules import Account, Phase, ValuePhase
 
-__all__ = ["Item", "pass_of", "to_arbitrate", "to_enter", "to_judge", "to_resolve"]
+__all__ = ["Item", "pass_of", "to_arbitrate", "to_enter", "to_resolve"]
 
 Standings = Mapping[str, Mapping[tuple[str, str], FieldStanding]]
 
@@ -29,21 +28,6 @@ class Item:
     def left(self) -> int:
         """What is still to do."""
         return self.of - self.done
-
-
-def to_judge(account: Account, cases: Iterable[Case], given: Iterable[Opinion]) -> list[Item]:
-    """A reviewer's candidates, open ones first; built from this reviewer's own opinions alone."""
-    mine = Counter((o.patient_id, o.criterion) for o in given if o.reviewer == account.id)
-    items = []
-    for case in cases:
-        slot = case.candidate.place_of(account.id)
-        if slot is None or not case.candidate.present:
-            continue
-        reviewed = case.candidate.reviewed
-        standing = {c for c in reviewed if case.standing[c].of(slot)}
-        again = any(mine[case.candidate.patient_id, c] for c in reviewed if c not in standing)
-        items.append(Item(case.candidate.id, len(standing), len(reviewed), again))
-    return sorted(items, key=lambda item: (item.left == 0, not item.reopened, item.candidate))
 
 
 def to_arbitrate(account: Account, cases: Iterable[Case]) -> list[Item]:

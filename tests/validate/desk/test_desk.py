@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import shutil
 import warnings
@@ -20,14 +21,15 @@ from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from extract.synthetic.hospital import build
 from flows.demo import write_study
+from flows.practice import open_practice
 from validate.desk.app import create_app
-from validate.desk.chart import Mark, pieces
+from validate.desk.marks import Mark, parts, pieces
 from validate.desk.sessions import Sessions, set_password
 from validate.desk.words import LANGUAGES, WORDS, language
 from validate.entry.standing import standings
 from validate.review import accounts, queue
 from validate.review.cases import cases, opinions
-from validate.review.rules import Phase
+from validate.review.rules import Phase, Role
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -150,6 +152,130 @@ def test_the_whole_road_by_its_pages(desk):
     assert {"session.opened", "chart.opened", "decision.given", "arbitration.given", "entry.made"} <= actions
 
 
+def test_one_opinion_is_kept_as_soon_as_it_is_given(desk):
+    """...with its quotes, which must equal the record's own characters, and once for each request."""
+    held = desk.case(desk.numbers[0]).candidate
+    criterion = held.reviewed[0]
+    texts = desk.app.state.room.charts.of(held.patient_id).texts()
+    record, text = next((r, t) for r, t in texts.items() if len(t) > 20)
+    quote = {"record_id": record, "start": 5, "end": 9, "text": text[5:9]}
+    address = f"/judge/{held.id}/{criterion}"
+    sent = {"request": "k1", "verdict": "met", "reason": "seen", "quotes": json.dumps([quote])}
+    as_json = {"accept": "application/json"}
+    for _ in range(2):
+        assert desk["ann"].post(address, data=sent, headers=as_json).json() == {"kept": criterion}
+    with desk.db.reading() as connection:
+        (given_,) = opinions(connection)
+    assert given_.quotes[0].text == text[5:9]
+    for wrong in ({**quote, "text": "????"}, {**quote, "record_id": "document:another"}, "no quote"):
+        bad = sent | {"request": "k2", "quotes": json.dumps([wrong])}
+        refused = desk["ann"].post(address, data=bad, headers=as_json)
+        assert refused.status_code == 403
+        assert "quote" in refused.json()["problem"]
+    undone = sent | {"request": "k3", "verdict": "not_met", "quotes": ""}
+    assert desk["ann"].post(address, data=undone).status_code == 200
+    assert desk.case(held.id).standing[criterion].of(held.place_of("ann")).verdict == "not_met"
+
+
+def test_what_the_form_refuses_is_shown_again_as_it_was_typed(desk):
+    number = desk.numbers[0]
+    for name in ("ann", "bob"):
+        desk.judge(name, number)
+    with desk.db.reading() as connection:
+        held = desk.case(number).candidate
+        fields = [f.field for f in standings(connection, desk.db.protocol, [held])[held.patient_id].values()]
+    first, second = [f.name for f in fields if f.kind == "number"][:2]
+    sent = {"request": "t", f"raw-{first}": "4", f"raw-{second}": "ninety-nine"}
+    page = desk["dan"].post(f"/enter/{number}", data=sent)
+    assert page.status_code == 409
+    assert f'name="raw-{second}" maxlength="200"' in page.text
+    assert 'value="ninety-nine"' in page.text
+    assert 'value="4"' in page.text
+
+
+def test_a_query_is_answered_by_the_data_manager_and_closed_by_who_asked(desk):
+    """...and another reviewer of the same candidate never sees it."""
+    number = desk.numbers[0]
+    criterion = desk.case(number).candidate.reviewed[0]
+    desk["ann"].post(f"/ask/{number}", data={"request": "q1", "field": criterion, "text": "which visit?"})
+    assert "which visit?" in desk["may"].get("/").text
+    assert "which visit?" not in desk["bob"].get("/").text + desk["bob"].get(f"/judge/{number}").text
+    thread = re.search(r'action="/answer/(\d+)"', desk["may"].get("/").text)[1]
+    assert desk["bob"].post(f"/answer/{thread}", data={"request": "q2", "text": "x"}).status_code == 403
+    desk["may"].post(f"/answer/{thread}", data={"request": "q3", "text": "the first"})
+    assert "the first" in desk["ann"].get(f"/judge/{number}").text
+    desk["ann"].post(f"/answer/{thread}", data={"request": "q4", "text": "thanks", "close": "yes"})
+    assert "which visit?" not in desk["may"].get("/").text
+
+
+def test_the_auditor_reads_the_trail_by_person_and_kind(desk):
+    desk["ann"].get(f"/judge/{desk.numbers[0]}")
+    rows = desk["aud"].get("/audit?actor=ann&action=chart.opened").text.split("<tbody>")[1]
+    assert rows.count("chart.opened") == 1
+    assert f"candidate/{desk.numbers[0]}" in rows
+    assert desk["ann"].get("/audit").status_code == 403
+    first = desk["aud"].get("/audit").text
+    older = re.search(r'href="(/audit[?][^"]+)"', first)[1].replace("&amp;", "&")
+    assert desk["aud"].get(older).text.split("<tbody>")[1] != first.split("<tbody>")[1]
+
+
+def test_agreement_and_what_is_owed_are_the_data_manager_s(desk):
+    for name in ("ann", "bob"):
+        desk.judge(name, desk.numbers[0])
+    assert "1.000" in desk["may"].get("/agreement").text
+    owed = desk["may"].get("/owed").text
+    assert "opinion" in owed
+    for name in ("ann", "cat", "dan", "ana"):
+        assert desk[name].get("/owed").status_code == desk[name].get("/agreement").status_code == 403
+
+
+def test_sessions_outlive_the_server(prepared, tmp_path):
+    """A file keeps them, and a stolen file opens nothing: it holds no token."""
+    shutil.copytree(prepared, tmp_path / "copy")
+    folder = StudyFolder.at(tmp_path / "copy" / "study")
+    file = tmp_path / "sessions.db"
+    with StudyDatabase.open(folder, folder.protocol()) as db:
+        before = Sessions(db, file)
+        token = before.sign_in("ann", PASSWORD, confirmed=True)
+        before.close()
+        assert Sessions(db, file).account(token).id == "ann"
+    assert all(token.encode() not in f.read_bytes() for f in tmp_path.glob("sessions.db*"))
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_demo_accounts_exist_on_a_simulated_study_only(prepared, tmp_path):
+    """...for every role; on any other the desk refuses to start with them, and no form lets one in."""
+    shutil.copytree(prepared, tmp_path / "copy")
+    desk = Desk(tmp_path / "copy")
+    number = desk.numbers[0]
+    assert desk.nobody().post("/sign-in/demo", data={"account": "ann"}).status_code == 403
+    desk.db.lock("may", 1)
+    desk.db.close()
+    practice, people = open_practice(desk.folder)
+    with practice:
+        desk.app = create_app(desk.folder, practice, demo=people)
+        roles = set()
+        for one in people:
+            browser = desk.nobody()
+            assert browser.post("/sign-in/demo", data={"account": one}).status_code == 303
+            page = browser.get("/").text
+            roles |= {role for role in Role if f"· {role.value.replace('_', ' ')}" in page}
+        assert roles == set(Role) - {Role.MACHINE}
+        browser = desk.nobody()
+        browser.post("/sign-in/demo", data={"account": "sim-reviewer-a"})
+        assert browser.get(f"/judge/{number}").status_code in {200, 404}
+        assert browser.get("/judge/next").headers["location"].startswith("/judge/")
+    real = desk.folder.protocol_file.read_text("utf-8").replace("simulated = true", "simulated = false")
+    desk.folder.protocol_file.write_text(real, encoding="utf-8")
+    with pytest.raises(Refused, match="demo accounts"):
+        open_practice(desk.folder)
+    with (
+        StudyDatabase.open(tmp_path / "another.db", desk.folder.protocol()) as db,
+        pytest.raises(Refused, match="demo accounts"),
+    ):
+        create_app(desk.folder, db, demo=["ann"])
+
+
 def test_a_form_sent_twice_is_kept_once(desk):
     for _ in range(2):
         assert desk.judge("ann", desk.numbers[0]).status_code == 303
@@ -169,7 +295,8 @@ def test_no_route_tells_a_reviewer_what_the_other_said(prepared, tmp_path):
             desk.judge("bob", one, **dict.fromkeys(desk.case(one).candidate.reviewed, world))
         first = desk.case(number).candidate.reviewed[0]
         desk["ann"].post(f"/judge/{number}", data={"request": "a", f"verdict-{first}": "met"})
-        routes = ["/", "/sign-in", *(f"/{page}/{n}" for page in PAGES for n in (number, other, 10**9))]
+        routes = ["/", "/sign-in", "/judge/next", "/owed", "/agreement", "/audit"]
+        routes += [f"/{page}/{n}" for page in PAGES for n in (number, other, 10**9)]
         answers = []
         for route in routes:
             response = desk["ann"].get(route)
@@ -242,14 +369,15 @@ def test_without_sec_fetch_site_the_origin_must_be_ours(desk):
     assert browser.post("/sign-in", data=signing, headers={"origin": "http://desk"}).status_code == 303
 
 
-def test_every_answer_forbids_scripts_caches_and_frames(desk):
+def test_every_answer_forbids_foreign_scripts_caches_and_frames(desk):
     routes = ["/", "/sign-in", "/nowhere", "/static/desk.css", f"/judge/{desk.numbers[0]}", "/judge/x"]
     for route in routes:
         response = desk["ann"].get(route)
         assert "default-src 'none'" in response.headers["content-security-policy"], route
-        assert "script-src" not in response.headers["content-security-policy"]
-        assert response.headers["cache-control"] == "no-store"
-        assert "<script" not in response.text
+        assert "script-src 'self';" in response.headers["content-security-policy"]
+        assert "unsafe" not in response.headers["content-security-policy"]
+        assert response.headers["cache-control"] == ("no-cache" if "/static/" in route else "no-store")
+        assert set(re.findall(r"<script[^>]*>", response.text)) <= {'<script src="/static/desk.js" defer>'}
         assert " style=" not in response.text
         assert " onclick=" not in response.text
 
@@ -259,6 +387,9 @@ def test_a_page_names_no_patient_in_title_or_address(desk):
     page = desk["ann"].get(f"/judge/{held.id}")
     assert re.search(r"<title>(.*?)</title>", page.text)[1] == "Desk"
     assert held.patient_id not in str(page.url)
+    links = re.findall(r'(?:href|action|src|id)="([^"]*)"', page.text)
+    assert links
+    assert not [link for link in links if held.patient_id in link], "not even after the #"
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x>', "{{ 7*7 }}"])
@@ -268,7 +399,7 @@ def test_what_somebody_typed_stays_text(desk, text):
     sent = {"request": "1", f"verdict-{criterion}": "met", f"reason-{criterion}": text}
     desk["ann"].post(f"/judge/{number}", data=sent)
     page = desk["ann"].get(f"/judge/{number}").text
-    assert "<script" not in page
+    assert "<script>" not in page
     assert "<img" not in page
     assert "49" not in re.findall(rf'name="reason-{criterion}"[^>]*', page)[0]
 
@@ -361,3 +492,15 @@ def test_the_pieces_of_a_note_are_the_note(text, places):
         assert ("not" in piece.css.split()) == (
             bool(piece.marks) and all(m.assertion == "negated" for m in piece.marks)
         )
+
+
+@given(st.text(alphabet="主诉【】:。\r\n a1既往史", max_size=60), st.integers(0, 50), st.integers(1, 20))
+def test_a_note_by_sections_is_the_note(text, start, length):
+    """Heads and pieces joined are the text, and what was marked is marked, over the end of a section too."""
+    end = min(start + length, len(text))
+    marks = [Mark(start, end, "keyword", "present", "I1")]
+    cut = parts(text, marks)
+    assert "".join(part.head + "".join(piece.text for piece in part.pieces) for part in cut) == text
+    shown = sum(len(piece.text) for part in cut for piece in part.pieces if piece.marks)
+    heads = sum(len(part.head) for part in cut)
+    assert max(0, end - start) - heads <= shown <= max(0, end - start)

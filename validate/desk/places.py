@@ -1,0 +1,75 @@
+"""Places: what one reviewer still has to judge, asked for so narrowly that the next chart is there at once.
+
+The statements name this reviewer's own places and what was said in them, and nothing of the other place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+
+from sqlalchemy import Connection, and_, func, select
+
+from extract.study.tables import assignment, candidate, candidate_state, decision
+from validate.desk.work import Item
+from validate.review.cases import Candidate
+from validate.review.rules import Account
+
+__all__ = ["Places"]
+
+
+class Places:
+    """Reads queues of one study database; keeps what can never change there: which criteria a state asks for."""
+
+    def __init__(self) -> None:
+        self._asked: dict[int, tuple[dict[str, str], tuple[str, ...]]] = {}
+
+    def to_judge(self, connection: Connection, account: Account) -> list[Item]:
+        """A reviewer's candidates, open ones first."""
+        latest = select(func.max(assignment.c.id)).group_by(assignment.c.patient_id, assignment.c.slot)
+        own = (
+            select(assignment.c.patient_id, assignment.c.slot)
+            .where(assignment.c.id.in_(latest), assignment.c.reviewer == account.id)
+            .subquery()
+        )
+        said: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        mine: dict[str, set[str]] = defaultdict(set)
+        for patient, criterion, evidence, reviewer in connection.execute(
+            select(
+                decision.c.patient_id, decision.c.criterion, decision.c.evidence_hash, decision.c.reviewer
+            ).join(own, and_(own.c.patient_id == decision.c.patient_id, own.c.slot == decision.c.slot))
+        ):
+            said[patient].add((criterion, evidence))
+            if reviewer == account.id:
+                mine[patient].add(criterion)
+        newest = select(func.max(candidate_state.c.id)).group_by(candidate_state.c.patient_id)
+        items = []
+        for number, patient, state in connection.execute(
+            select(candidate.c.id, candidate.c.patient_id, candidate_state.c.id)
+            .join(own, own.c.patient_id == candidate.c.patient_id)
+            .join(candidate_state, candidate_state.c.patient_id == candidate.c.patient_id)
+            .where(candidate_state.c.id.in_(newest), candidate_state.c.state == "present")
+        ):
+            hashes, reviewed = self._of(connection, state)
+            standing = {c for c in reviewed if (c, hashes[c]) in said[patient]}
+            again = any(c in mine[patient] for c in reviewed if c not in standing)
+            items.append(Item(number, len(standing), len(reviewed), again))
+        return sorted(items, key=lambda item: (item.left == 0, not item.reopened, item.candidate))
+
+    def _of(self, connection: Connection, state: int) -> tuple[dict[str, str], tuple[str, ...]]:
+        if state not in self._asked:
+            row = connection.execute(select(candidate_state).where(candidate_state.c.id == state)).one()
+            hashes = dict(json.loads(row.criterion_hashes))
+            held = Candidate(
+                id=0,
+                patient_id=row.patient_id,
+                present=True,
+                run=row.run,
+                evidence_hash=row.evidence_hash,
+                criterion_hashes=hashes,
+                field_hashes={},
+                machine_verdicts=json.loads(row.machine_verdicts),
+                machine_values=(),
+            )
+            self._asked[state] = (hashes, held.reviewed)
+        return self._asked[state]

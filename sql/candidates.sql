@@ -6,7 +6,7 @@
 -- grain: one row per visit
 -- phi: keys only
 WITH {canonical},
-person AS (
+one_person AS (
   SELECT p.patient_id, COALESCE(q.merged_into, p.merged_into, p.patient_id) AS person_id
   FROM canonical_patient p
   LEFT JOIN canonical_patient q ON q.patient_id = p.merged_into
@@ -14,13 +14,13 @@ person AS (
 in_window AS (
   SELECT v.visit_id, v.patient_id, COALESCE(s.person_id, v.patient_id) AS person_id
   FROM canonical_visit v
-  LEFT JOIN person s ON s.patient_id = v.patient_id
+  LEFT JOIN one_person s ON s.patient_id = v.patient_id
   WHERE v.started_at >= :from_date AND v.started_at < :to_date
 ),
 asked AS (
   SELECT w.patient_id FROM in_window w
   UNION
-  SELECT s.patient_id FROM person s WHERE s.person_id IN (SELECT i.person_id FROM in_window i)
+  SELECT s.patient_id FROM one_person s WHERE s.person_id IN (SELECT i.person_id FROM in_window i)
 ),
 found AS (
 {found}
@@ -36,7 +36,7 @@ by_person AS (
   SELECT COALESCE(s.person_id, f.patient_id) AS person_id, {highest}
   FROM found f
   LEFT JOIN canonical_visit v ON v.visit_id = f.visit_id
-  LEFT JOIN person s ON s.patient_id = f.patient_id
+  LEFT JOIN one_person s ON s.patient_id = f.patient_id
   WHERE v.visit_id IS NULL
   GROUP BY COALESCE(s.person_id, f.patient_id)
 ),

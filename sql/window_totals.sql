@@ -6,7 +6,7 @@
 -- grain: one row
 -- phi: none
 WITH {canonical},
-person AS (
+one_person AS (
   SELECT p.patient_id, COALESCE(q.merged_into, p.merged_into, p.patient_id) AS person_id
   FROM canonical_patient p
   LEFT JOIN canonical_patient q ON q.patient_id = p.merged_into
@@ -16,5 +16,5 @@ SELECT COUNT(DISTINCT CASE WHEN v.started_at IS NOT NULL THEN COALESCE(s.person_
        COUNT(CASE WHEN v.started_at IS NOT NULL AND v.patient_id IS NULL THEN 1 END) AS without_patient,
        COUNT(CASE WHEN v.started_at IS NULL THEN 1 END) AS without_date
 FROM canonical_visit v
-LEFT JOIN person s ON s.patient_id = v.patient_id
+LEFT JOIN one_person s ON s.patient_id = v.patient_id
 WHERE v.started_at IS NULL OR (v.started_at >= :from_date AND v.started_at < :to_date)

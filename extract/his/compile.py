@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 import pyarrow as pa
 
 from extract.errors import SiteInvalid
 from extract.his.engines.base import number
+from extract.his.engines.dialects import day_bind, said, with_days
 from extract.his.mapping import yields
 from extract.his.records import DATED_BY, HIT_COLUMNS, SCHEMAS
 from extract.his.sites import Site
@@ -78,7 +80,7 @@ def candidates(site: Site, protocol: Protocol, window: Window, day: Day) -> Stat
             "Ask for a field that the site has, or write the missing table's SELECT.",
         )
     found = "\n  UNION ALL\n".join(
-        _found(site.pack.tables[table].sql, hits, leaves) for table, hits in searched.items()
+        _found(_select(site, table), hits, leaves) for table, hits in searched.items()
     )
     sql = _filled(
         "candidates",
@@ -88,6 +90,7 @@ def candidates(site: Site, protocol: Protocol, window: Window, day: Day) -> Stat
         either=", ".join(f"CASE WHEN b.h{i} = 1 OR u.h{i} = 1 THEN 1 ELSE 0 END AS h{i}" for i in leaves),
         expression=superset.expression,
     )
+    sql = with_days(sql, site.dialect)
     return Statement(f"candidates {window.name}", sql, {**_between(window, day), **superset.params})
 
 
@@ -95,7 +98,7 @@ def totals(site: Site, protocol: Protocol, day: Day) -> Statement:
     """All visits and patients of the search's dates, counted in the HIS."""
     whole = Window("search", protocol.search.from_, protocol.search.to + timedelta(days=1))
     sql = _filled("window_totals", canonical=_canonical(site, ["patient", "visit"]))
-    return Statement("window_totals", sql, _between(whole, day))
+    return Statement("window_totals", with_days(sql, site.dialect), _between(whole, day))
 
 
 def merged(site: Site, patients: Sequence[str]) -> Statement:
@@ -117,6 +120,7 @@ def chart(site: Site, protocol: Protocol, table: str, patients: Sequence[str], d
         keys=keys,
         dated=dated,
     )
+    sql = with_days(sql, site.dialect)
     return Statement(f"chart {table}", sql, {**params, **(_between(span, day) if dated else {})})
 
 
@@ -130,17 +134,16 @@ def chart_schema(site: Site, table: str) -> pa.Schema:
 
 def candidates_sql(site: Site, protocol: Protocol) -> list[Statement]:
     """What the first half of a pull runs: one statement per window, then the totals."""
+    day = partial(day_bind, site.dialect)
     cut = windows(protocol.search.from_, protocol.search.to, site.limits.window)
-    return [*(candidates(site, protocol, window, _iso) for window in cut), totals(site, protocol, _iso)]
+    return [*(candidates(site, protocol, window, day) for window in cut), totals(site, protocol, day)]
 
 
 def chart_sql(site: Site, protocol: Protocol) -> list[Statement]:
     """What the second half runs for a batch of patients, one statement per table (here for one patient)."""
-    return [chart(site, protocol, table, ["?"], _iso) for table in site.pack.tables]
-
-
-def _iso(day: str) -> object:
-    return day
+    return [
+        chart(site, protocol, table, ["?"], partial(day_bind, site.dialect)) for table in site.pack.tables
+    ]
 
 
 def _filled(name: str, **fills: str) -> str:
@@ -151,9 +154,13 @@ def _filled(name: str, **fills: str) -> str:
 
 
 def _canonical(site: Site, tables: Sequence[str]) -> str:
-    return ",\n".join(
-        f"canonical_{name} AS (\n{site.pack.tables[name].sql}\n)" for name in dict.fromkeys(tables)
-    )
+    return ",\n".join(f"canonical_{name} AS (\n{_select(site, name)}\n)" for name in dict.fromkeys(tables))
+
+
+def _select(site: Site, table: str) -> str:
+    """A pack's SELECT as the site's dialect wants it; what is written for one dialect stands as written."""
+    text = site.pack.tables[table]
+    return text.sql if text.origin.endswith(f".{site.dialect}.sql") else said(text.sql, site.dialect)
 
 
 def _found(select: str, hits: list[tuple[int, str]], leaves: list[int]) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from extract.his.engines.base import Engine
 from extract.his.sites import Site
 
-__all__ = ["source"]
+__all__ = ["is_odbc", "source"]
 
 
 @contextmanager
@@ -24,6 +24,12 @@ def source(site: Site) -> Iterator[Engine]:
         engine.close()
 
 
+def is_odbc(url: str) -> bool:
+    """Whether a URL asks for ODBC: ``odbc://…``, or ``<dialect>+odbc://…`` where the SQL is not the common one."""
+    scheme = url.partition("://")[0]
+    return scheme == "odbc" or scheme.endswith("+odbc")
+
+
 def _opened(site: Site) -> Engine:
     if site.dialect == "duckdb":
         from extract.his.engines.lake import LakeEngine
@@ -35,6 +41,12 @@ def _opened(site: Site) -> Engine:
             seconds=site.limits.statement_seconds,
             all_text=site.pack.lake.all_text,
             empty=site.pack.lake.empty,
+        )
+    if is_odbc(site.url):
+        from extract.his.engines.odbc import OdbcEngine
+
+        return OdbcEngine(
+            site.url, dialect=site.dialect, zone=site.zone, seconds=site.limits.statement_seconds
         )
     from extract.his.engines.relational import RelationalEngine
 

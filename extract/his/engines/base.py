@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import pyarrow as pa
 
-__all__ = ["NUMBER", "Engine", "number"]
+__all__ = ["NUMBER", "Engine", "number", "unwatched"]
 
 NUMBER: Final = {b"form": b"number"}
 """Metadata of a text field that holds a number in its shortest decimal form."""
@@ -17,6 +17,10 @@ NUMBER: Final = {b"form": b"number"}
 def number(name: str) -> pa.Field:
     """A field for a number of any source type, delivered as text: ``6.50`` and 6.5 are both ``6.5``."""
     return pa.field(name, pa.string(), metadata=NUMBER)
+
+
+def unwatched() -> None:
+    """Nobody watches over what an abandoned statement does on the server."""
 
 
 class Engine(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["for_duckdb", "for_sqlalchemy", "names"]
+__all__ = ["for_duckdb", "for_odbc", "for_sqlalchemy", "is_term", "names"]
 
 _PIECE: Final = re.compile(
     r"""(?P<kept>'(?:[^']|'')*'|"[^"]*"|--[^\n]*|/\*.*?\*/|::)|(?<![\w:]):(?P<bind>[A-Za-z_]\w*)""", re.DOTALL
@@ -25,3 +25,14 @@ def for_duckdb(sql: str) -> str:
 def for_sqlalchemy(sql: str) -> str:
     """Colons inside literals and comments escaped, which ``text()`` would take for binds."""
     return _PIECE.sub(lambda m: m[0] if m["bind"] else m[0].replace("\\", "\\\\").replace(":", "\\:"), sql)
+
+
+def for_odbc(sql: str) -> tuple[str, list[str]]:
+    """``:name`` written as ``?``, and the names in the order in which they are bound (again at each use)."""
+    order = [match["bind"] for match in _PIECE.finditer(sql) if match["bind"]]
+    return _PIECE.sub(lambda m: "?" if m["bind"] else m[0], sql), order
+
+
+def is_term(name: str) -> bool:
+    """Whether a bind is a LIKE pattern of the search, which may hold any character; the others are plain."""
+    return name.startswith("leaf_")

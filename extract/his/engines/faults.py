@@ -37,6 +37,7 @@ _TOO_LONG: Final = re.compile(
     r"max_statement_time|maximum execution time|Query timeout",
     re.IGNORECASE,
 )
+_SQLSTATE: Final = re.compile(r"[0-9A-Z]{5}")
 _LOST: Final = re.compile(
     r"server closed the connection|connection (?:refused|reset|timed out|already closed|not open)|"
     r"lost connection|gone away|ORA-0311[34]|terminating connection|could not (?:connect|translate)|"
@@ -74,7 +75,7 @@ def query_fault(error: BaseException, where: str, seconds: int) -> CohortlockErr
                 f"{where}: there is no column {match['name']}",
                 "`cohortlock doctor` compares the whole pack with the database.",
             )
-    if state == "57014" or _TOO_LONG.search(text):
+    if state in {"57014", "HYT00", "HYT01", "HY008"} or _TOO_LONG.search(text):
         return SourceRefused(
             f"{where}: a statement took longer than {seconds} s and was stopped",
             "Take a smaller [limits] window or key_batch, or raise statement_seconds in site.toml.",
@@ -96,4 +97,7 @@ def query_fault(error: BaseException, where: str, seconds: int) -> CohortlockErr
 
 
 def _state(error: BaseException) -> str:
-    return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+    said = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    if said is None and error.args and _SQLSTATE.fullmatch(str(error.args[0])):
+        said = error.args[0]  # ODBC's errors open with it
+    return str(said or "")

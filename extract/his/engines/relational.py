@@ -15,9 +15,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from extract.errors import DriverMissing, SchemaDrift, SiteInvalid, SourceUnreachable
-from extract.his.engines.binds import for_sqlalchemy, names
+from extract.his.engines.binds import for_sqlalchemy, is_term, names
+from extract.his.engines.dialects import day_bind
 from extract.his.engines.faults import connection_fault, query_fault
 from extract.his.engines.forms import formed
+from extract.his.engines.sessions import opening
 
 __all__ = ["RelationalEngine"]
 
@@ -28,22 +30,6 @@ _PACKAGES: Final = {
     "mariadb": "pymysql",
     "mssql": "pyodbc (and Microsoft's or FreeTDS' ODBC driver)",
     "dm": "dmPython and dmSQLAlchemy",
-}
-_OPENING: Final[dict[str, tuple[str, ...]]] = {
-    "postgresql": (
-        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-        "SET statement_timeout = {milliseconds}",
-        # Compiling the plan of a query that names each text column many times costs seconds, and
-        # gains nothing where the time goes into LIKE.
-        "SET jit = off",
-    ),
-    # A DATE that is cast to text, as in a key, must not depend on the client's language.
-    "oracle": (
-        "ALTER SESSION SET NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS'",
-        "ALTER SESSION SET NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS'",
-    ),
-    "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_execution_time = {milliseconds}"),
-    "mariadb": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_statement_time = {seconds}"),
 }
 _PROGRESS_STEPS: Final = 100_000
 """SQLite's virtual machine steps between two looks at the clock: well under 10 ms."""
@@ -97,9 +83,8 @@ class RelationalEngine:
     def _connected(self) -> sa.Connection:
         try:
             connection = self._engine.connect()
-            milliseconds = self._seconds * 1000
-            for statement in _OPENING.get(self.dialect, ()):
-                connection.exec_driver_sql(statement.format(milliseconds=milliseconds, seconds=self._seconds))
+            for statement in opening(self.product, self._seconds):
+                connection.exec_driver_sql(statement)
             connection.commit()
             connection.exec_driver_sql(
                 "SELECT 1" if self.dialect != "oracle" else "SELECT 1 FROM dual"
@@ -117,6 +102,20 @@ class RelationalEngine:
             raw.call_timeout = self._seconds * 1000
         return connection
 
+    @property
+    def product(self) -> str:
+        """What answers: MariaDB is spoken to by mysql:// as well, and limits time in its own way."""
+        is_mariadb = getattr(self._engine.dialect, "is_mariadb", False)
+        return "mariadb" if is_mariadb else self.dialect
+
+    def _text(self, sql: str, binds: Mapping[str, object]) -> sa.TextClause:
+        text = sa.text(for_sqlalchemy(sql))
+        if self.dialect != "mssql":
+            return text
+        # A key bound as nvarchar would turn the whole column to nvarchar, and no index could be used.
+        kinds = {name: sa.Unicode() if is_term(name) else sa.String() for name in binds}
+        return text.bindparams(*(sa.bindparam(name, type_=kind) for name, kind in kinds.items()))
+
     def stream(
         self,
         sql: str,
@@ -132,9 +131,7 @@ class RelationalEngine:
         options = {"stream_results": True, "max_row_buffer": batch_rows}
         self._deadline = time.monotonic() + self._seconds
         try:
-            with self._connection.execute(
-                sa.text(for_sqlalchemy(sql)), binds, execution_options=options
-            ) as result:
+            with self._connection.execute(self._text(sql, binds), binds, execution_options=options) as result:
                 for rows in result.partitions(batch_rows):
                     columns = list(zip(*rows, strict=True))
                     yield pa.record_batch(
@@ -158,12 +155,8 @@ class RelationalEngine:
             self._connection.invalidate()
 
     def day(self, iso: str) -> object:
-        """See ``Engine.day``: text where text compares with any type, else a date."""
-        if self.dialect in {"sqlite", "postgresql", "mysql", "mariadb"}:
-            return iso
-        import datetime as dt
-
-        return dt.date.fromisoformat(iso)
+        """See ``Engine.day``."""
+        return day_bind(self.dialect, iso)
 
     def columns(self, table: str) -> frozenset[str] | None:
         """See ``Engine.columns``; asks as the pack's SQL will, so synonyms and search paths count."""

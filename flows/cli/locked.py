@@ -70,16 +70,20 @@ def unlock(
 
 
 def verify(snapshot: Snapshot, as_json: AsJson = False) -> None:
-    """Whether a snapshot is, byte for byte, what was signed. Needs no server and no study."""
+    """Whether a snapshot is, byte for byte, what was signed, and how to cite it. Needs no server and no study."""
+    from validate.lock.verify import citation
     from validate.lock.verify import verify as examine
 
-    report = examine(snapshot_path(snapshot))
+    path = snapshot_path(snapshot)
+    report = examine(path)
     told = report.to_json()
+    if report.ok:
+        told["citation"] = citation(path, report)
     result(
         told,
         as_json,
         lambda: (
-            [f"ok: {told['files']} files, logical hash {told['logical_hash']}"]
+            [f"ok: {told['files']} files, logical hash {told['logical_hash']}", *told["citation"].values()]
             if report.ok
             else [problem["message"] for problem in told["problems"]]
         ),
@@ -93,7 +97,7 @@ def diff(
     after: Annotated[str, typer.Argument(help="Another snapshot of the same study.")],
     as_json: AsJson = False,
 ) -> None:
-    """Which cells differ between two snapshots of a study."""
+    """Which cells differ between two snapshots of a study, and why; in the study's folder also by whom."""
     from flows import steps
 
     told = steps.diff(snapshot_path(before), snapshot_path(after))
@@ -167,5 +171,26 @@ def _check_lines(told: dict[str, Any]) -> Iterator[str]:
 
 
 def _diff_lines(told: dict[str, Any]) -> Iterator[str]:
-    for key, value in told.items():
-        yield f"{key}: {len(value) if isinstance(value, list) else value}"
+    for unlock in told["unlocks"]:
+        yield f"v{unlock['version']} was opened by {unlock['who']}, {unlock['when']}: {unlock['reason']}"
+    for what in ("added", "removed", "columns"):
+        for one in told[what]:
+            yield f"{what}: {one['table']} {one.get('key') or one.get('column')}"
+    rows = (
+        [*(_shown(c[name]) for name in ("table", "key", "column", "before", "after")), _why(c)]
+        for c in told["cells"]
+    )
+    if told["cells"]:
+        yield from table(("table", "row", "column", "before", "after", "why"), rows)
+    yield f"{len(told['cells'])} cells differ" if not told["same"] else "the same data"
+
+
+def _shown(value: str | None) -> str:
+    return "(missing)" if value is None else value
+
+
+def _why(cell: dict[str, Any]) -> str:
+    acts = (
+        f"{act['act']} by {act['who']}{': ' if act['reason'] else ''}{act['reason']}" for act in cell["acts"]
+    )
+    return "; ".join([cell["said"]["en"], *acts])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from extract.errors import ChecksFailed, CohortlockError, NotReady
-from extract.study.protocol import Protocol
+from extract.study.protocol import Label, Protocol
 from validate.checks.results import CheckReport
 from validate.lock.assemble import Draft
 from validate.lock.columns import RESPONDER
@@ -21,16 +21,27 @@ _SMALLEST_GROUP = 2
 
 @dataclass(frozen=True)
 class Precondition:
-    """One condition of the lock. ``message`` says what was found, in counts; ``owed`` by whom how much."""
+    """One condition of the lock. ``said`` is what was found, in counts; ``owed`` by whom how much."""
 
     id: str
     ok: bool
-    message: str
+    said: Label
     owed: Mapping[str, int]
+
+    @property
+    def message(self) -> str:
+        """What was found, in English."""
+        return self.said.en
 
     def to_json(self) -> dict[str, Any]:
         """The shape that ``cohortlock lock --json`` lists."""
-        return {"id": self.id, "ok": self.ok, "message": self.message, "owed": dict(self.owed)}
+        return {
+            "id": self.id,
+            "ok": self.ok,
+            "message": self.said.en,
+            "message_zh": self.said.zh,
+            "owed": dict(self.owed),
+        }
 
 
 @dataclass(frozen=True)
@@ -57,70 +68,99 @@ def preconditions(
     around: Surroundings,
 ) -> tuple[Precondition, ...]:
     """Every condition, met or not, in the order in which a study fulfils them; pure."""
-    owed = reconciliation.open
+    owed, at = reconciliation.open, around.locked_at
     return (
-        _one("ethics", bool(protocol.study.ethics.approval), "the ethics approval has a number"),
+        _one(
+            "ethics",
+            bool(protocol.study.ethics.approval),
+            "伦理批件有编号",
+            "the ethics approval has a number",
+        ),
         _one(
             "unlocked",
-            around.locked_at is None,
-            "the study is open" if around.locked_at is None else f"locked at version {around.locked_at}",
+            at is None,
+            "研究未锁定" if at is None else f"已锁定于第 {at} 版",
+            "the study is open" if at is None else f"locked at version {at}",
         ),
         _one(
             "queued",
             not around.unqueued,
+            f"{around.unqueued} 名候选者的证据与评审者所见不同",
             f"{around.unqueued} candidates have other evidence than the reviewers saw",
         ),
-        _owes("opinions", "opinions are given", owed, {"opinion", "assignment"}),
+        _owes("opinions", "评审意见", "opinions are given", owed, {"opinion", "assignment"}),
         _one(
             "reopened",
             not around.reopened,
+            f"{around.reopened} 条意见因证据改变须重新给出",
             f"{around.reopened} opinions must be given again, because their evidence changed",
         ),
-        _owes("arbitration", "differences are arbitrated", owed, {"arbitration"}),
-        _owes("entry", "values are entered twice", owed, {"entry"}),
-        _owes("resolution", "differences between entries are settled", owed, {"resolution"}),
-        _one("queries", not around.open_queries, f"{around.open_queries} queries are open"),
+        _owes("arbitration", "分歧仲裁", "differences are arbitrated", owed, {"arbitration"}),
+        _owes("entry", "双人录入", "values are entered twice", owed, {"entry"}),
+        _owes("resolution", "录入差异裁定", "differences between entries are settled", owed, {"resolution"}),
+        _one(
+            "queries",
+            not around.open_queries,
+            f"{around.open_queries} 条质疑未关闭",
+            f"{around.open_queries} queries are open",
+        ),
         _error_rate(protocol, reconciliation),
-        _one("participants", draft.wide.num_rows > 0, f"{draft.wide.num_rows} participants"),
-        _one("funnel", bool(funnel.get("closes")), "the funnel closes at every step"),
+        _one(
+            "participants",
+            draft.wide.num_rows > 0,
+            f"{draft.wide.num_rows} 名参与者",
+            f"{draft.wide.num_rows} participants",
+        ),
+        _one(
+            "funnel", bool(funnel.get("closes")), "筛选流程每一步人数相符", "the funnel closes at every step"
+        ),
         _checks(report),
         *_analysis(protocol, draft),
         _one(
             "audit",
             not around.chain_problems,
+            f"{around.chain_problems} 处审计链与数据表不符",
             f"{around.chain_problems} places where audit and tables do not fit",
         ),
         _signatures(protocol.lock.signatures, around.keys),
     )
 
 
-def _one(id_: str, ok: bool, message: str, owed: Mapping[str, int] | None = None) -> Precondition:
-    return Precondition(id_, ok, message, owed or {})
+def _one(id_: str, ok: bool, zh: str, en: str, owed: Mapping[str, int] | None = None) -> Precondition:
+    return Precondition(id_, ok, Label(zh=zh, en=en), owed or {})
 
 
-def _owes(id_: str, said: str, owed: Iterable[Owed], kinds: Collection[str]) -> Precondition:
+def _owes(id_: str, zh: str, en: str, owed: Iterable[Owed], kinds: Collection[str]) -> Precondition:
     by_owner = Counter(one.owner for one in owed if one.what in kinds)
     count = by_owner.total()
-    return _one(id_, not count, f"all {said}" if not count else f"not all {said}: {count} open", by_owner)
+    if not count:
+        return _one(id_, True, f"{zh}全部完成", f"all {en}")
+    return _one(id_, False, f"{zh}未完成：尚欠 {count} 项", f"not all {en}: {count} open", by_owner)
 
 
 def _error_rate(protocol: Protocol, reconciliation: Reconciliation) -> Precondition:
     fields, limit = reconciliation.comparison.fields, protocol.entry.error_rate_at_most
-    said = f"{fields.errors} of {fields.compared} fields differed between the two entries, limit {limit:.2%}"
     doubled = any(variable.entry == "double" for variable in protocol.variable)
     if not fields.compared:
-        return _one("error_rate", not doubled, "no field was compared")
-    return _one("error_rate", fields.errors <= limit * fields.compared, said)
+        return _one("error_rate", not doubled, "没有可比较的录入项", "no field was compared")
+    return _one(
+        "error_rate",
+        fields.errors <= limit * fields.compared,
+        f"两次录入 {fields.compared} 项中 {fields.errors} 项不同，上限 {limit:.2%}",
+        f"{fields.errors} of {fields.compared} fields differed between the two entries, limit {limit:.2%}",
+    )
 
 
 def _checks(report: CheckReport) -> Precondition:
-    blocking = [result.id for result in report.blocking]
-    said = f"{len(report.results)} checks, {len(report.of_status('waived'))} waived"
+    blocking, waived = [result.id for result in report.blocking], len(report.of_status("waived"))
+    zh = f"{len(report.results)} 项核查，豁免 {waived} 项"
+    en = f"{len(report.results)} checks, {waived} waived"
     if blocking:
-        more = f" and {len(blocking) - 5} more" if len(blocking) > 5 else ""
-        said += f", failed or could not run: {', '.join(blocking[:5])}{more}"
+        first, rest = ", ".join(blocking[:5]), len(blocking) - 5
+        zh += f"，未通过或无法运行：{first}" + (f" 等共 {len(blocking)} 项" if rest > 0 else "")
+        en += f", failed or could not run: {first}" + (f" and {rest} more" if rest > 0 else "")
     owed = {"data_manager": len(blocking)} if blocking else None
-    return _one("checks", report.ok and bool(report.results), said, owed)
+    return _one("checks", report.ok and bool(report.results), zh, en, owed)
 
 
 def _analysis(protocol: Protocol, draft: Draft) -> tuple[Precondition, ...]:
@@ -128,35 +168,44 @@ def _analysis(protocol: Protocol, draft: Draft) -> tuple[Precondition, ...]:
     groups = Counter(draft.wide.column(RESPONDER).to_pylist())
     sizes = [groups.get(code, 0) for code in (0, 1)]
     unknown = groups.get(None, 0)
-    names = [label.en for label in protocol.outcome.labels]
-    said = ", ".join(f"{name}: {size}" for name, size in zip(names, sizes, strict=True))
+    named = list(zip(protocol.outcome.labels, sizes, strict=True))
     columns = set(draft.wide.column_names)
-    lacking = [
+    lacking = ", ".join(
         text
         for one in protocol.analysis.correlate
         for text in (one.x, one.y)
         if text.startswith("delta(") and f"{text[6:-1]}_delta" not in columns
-    ]
+    )
     return (
         _one(
             "groups",
             min(sizes) >= _SMALLEST_GROUP and not unknown,
-            f"{said}, undecided: {unknown}; each group needs {_SMALLEST_GROUP}",
+            "，".join(f"{label.zh}：{size}" for label, size in named)
+            + f"，未定：{unknown}；每组至少 {_SMALLEST_GROUP} 人",
+            ", ".join(f"{label.en}: {size}" for label, size in named)
+            + f", undecided: {unknown}; each group needs {_SMALLEST_GROUP}",
         ),
         _one(
             "analysis",
             not lacking,
-            "the plan's correlations have their columns"
-            if not lacking
-            else f"the plan names {', '.join(lacking)}, which the dataset does not have",
+            f"分析计划中的 {lacking} 不在数据集中" if lacking else "分析计划中的相关分析均有相应的列",
+            f"the plan names {lacking}, which the dataset does not have"
+            if lacking
+            else "the plan's correlations have their columns",
         ),
     )
 
 
 def _signatures(roles: Sequence[str], keys: Mapping[str, bool]) -> Precondition:
     missing = [role for role in roles if not keys.get(role)]
-    said = f"signatures of {', '.join(roles)}" if not missing else f"nobody signs as {', '.join(missing)}"
-    return _one("signatures", not missing and bool(roles), said, dict.fromkeys(missing, 1))
+    names = ", ".join(missing or roles)
+    return _one(
+        "signatures",
+        not missing and bool(roles),
+        f"无人可签名：{names}" if missing else f"签名：{names}",
+        f"nobody signs as {names}" if missing else f"signatures of {names}",
+        dict.fromkeys(missing, 1),
+    )
 
 
 def refusal(conditions: Iterable[Precondition]) -> CohortlockError | None:

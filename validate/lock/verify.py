@@ -24,7 +24,7 @@ from validate.lock.audit import chain_fault
 from validate.lock.canonical import hash_of_tables, sha256
 from validate.lock.manifest import FORMAT, MANIFEST, SIGNATURES, read_canonical, signature_fault
 
-__all__ = ["TABLES", "Problem", "VerifyReport", "anchor", "verify"]
+__all__ = ["TABLES", "Problem", "VerifyReport", "anchor", "citation", "verify"]
 
 TABLES: Final = {"data": "data.parquet", "long": "long.parquet"}
 """Table of the logical hash -> its file."""
@@ -245,16 +245,38 @@ def _check_tables(path: Path, shape: _Shape, whole: set[str], problems: list[Pro
     return logical
 
 
+def _sound(path: Path, report: VerifyReport | None) -> tuple[VerifyReport, dict[str, Any]]:
+    """The report and manifest of a snapshot that verifies. Raises SnapshotBroken otherwise."""
+    report = report or verify(path)
+    if not report.ok:
+        first = report.problems[0]
+        raise SnapshotBroken(f"{path}: {first.message}", "`cohortlock verify` lists every difference.")
+    return report, json.loads((path / MANIFEST).read_bytes())
+
+
+def citation(path: Path, report: VerifyReport | None = None) -> dict[str, str]:
+    """How to cite the snapshot, ``{"zh", "en"}``: title, version, day of the lock, both hashes.
+
+    ``report`` is that of a verify just done. Raises SnapshotBroken when the snapshot does not verify.
+    """
+    found, manifest = _sound(path, report)
+    made = {"zh": "（模拟数据）", "en": " (simulated)"} if manifest["simulated"] else {"zh": "", "en": ""}
+    title, version, day = manifest["title"], manifest["version"], str(manifest["created_at"])[:10]
+    code = f"{manifest['code']['name']} {manifest['code']['version']}"
+    return {
+        "zh": f"{title['zh']}{made['zh']}[数据集/OL]. {manifest['study']} 第{version}版, {day}锁定, {code}. "
+        f"逻辑哈希 sha256:{found.logical_hash}; 清单 sha256:{found.manifest_sha256}.",
+        "en": f"{title['en']}{made['en']} [data set]. {manifest['study']} version {version}, locked {day}, {code}. "
+        f"Logical hash sha256:{found.logical_hash}; manifest sha256:{found.manifest_sha256}.",
+    }
+
+
 def anchor(path: Path) -> str:
     """A few lines to print, post or put in the paper: what fixes this snapshot for ever.
 
     Raises SnapshotBroken when the snapshot does not verify.
     """
-    report = verify(path)
-    if not report.ok:
-        first = report.problems[0]
-        raise SnapshotBroken(f"{path}: {first.message}", "`cohortlock verify` lists every difference.")
-    manifest = json.loads((path / MANIFEST).read_bytes())
+    report, manifest = _sound(path, None)
     signers = "; ".join(f"{s['name']} ({s['role']}: {s['meaning']})" for s in manifest["signers"])
     return (
         f"cohortlock snapshot {manifest['study']} v{manifest['version']}, locked {manifest['created_at']}\n"

@@ -1,5 +1,6 @@
 """Each condition of the lock, met and not met, with who owes what."""
 
+import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -132,3 +133,30 @@ def test_a_planned_correlation_without_its_column_is_refused(conditions, study_t
     found, missing = conditions(protocol=parse(text))
     assert missing == {"analysis"}
     assert "delta(age)" in next(one.message for one in found if one.id == "analysis")
+
+
+def test_every_condition_speaks_both_languages_met_or_not(conditions, report, protocol, study_text):
+    """The numbers are the same in both; only the sentence differs."""
+    failed = tuple(replace(one, status="fail", keys=("P001",)) for one in report.results[:7])
+    text = study_text + '\n[analysis]\ncorrelate = [ { x = "delta(height)", y = "delta(age)" } ]\n'
+    owed = (Owed("p", "opinion", "I1", "ann"), Owed("p", "entry", "I1", "ann"))
+    bad, _ = conditions(
+        protocol=parse(text),
+        reconciliation=Finished(open=owed),
+        report=CheckReport(failed),
+        unqueued=1,
+        open_queries=2,
+        reopened=3,
+        chain_problems=4,
+        locked_at=5,
+        keys={},
+    )
+    for one in (*conditions()[0], *bad):
+        told = one.to_json()
+        assert re.search("[\u4e00-\u9fff]", told["message_zh"])
+        assert not re.search("[\u4e00-\u9fff]", told["message"])
+        # "and 2 more" of seven is "7 in all" in Chinese.
+        if one.id != "checks":
+            assert sorted(re.findall(r"\d+", told["message"])) == sorted(
+                re.findall(r"\d+", told["message_zh"])
+            )

@@ -175,6 +175,14 @@ def test_lock_unlock_correct_and_lock_again(study):
         ("long", f"{name}/crp/T1", "scaled"),
     }
     assert next(c.after for c in found.cells if c.column == "value") == corrected
+    # Each with its reason: the record changed, the difference follows from it, and why the study was opened.
+    assert {(c.table, c.column): c.why for c in found.cells} == {
+        ("data", "crp_t1"): "source",
+        ("data", "crp_delta"): "derived",
+        ("long", "value"): "source",
+        ("long", "scaled"): "source",
+    }
+    assert [(u.version, u.reason) for u in found.unlocks] == [(1, "the laboratory corrected a result")]
 
     # Inside the house a cell of either version leads to the version of the record that it was read in.
     old, new = (trace(folder, path, name, "crp_t1") for path in (first, second))

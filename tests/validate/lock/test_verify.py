@@ -14,7 +14,7 @@ from extract.errors import SnapshotBroken
 from validate.lock.canonical import canonical_json, sha256
 from validate.lock.keys import Signer, create_signer
 from validate.lock.manifest import sign
-from validate.lock.verify import anchor, verify
+from validate.lock.verify import anchor, citation, verify
 
 
 def files_of(path):
@@ -200,6 +200,20 @@ def test_the_anchor_names_the_hashes_and_the_signers(snapshot):
     (snapshot / "flow.json").write_text("{}")
     with pytest.raises(SnapshotBroken):
         anchor(snapshot)
+
+
+def test_the_citation_names_title_version_day_and_both_hashes(snapshot):
+    report, manifest = verify(snapshot), json.loads((snapshot / "manifest.json").read_text())
+    for language, text in citation(snapshot).items():
+        assert manifest["title"][language] in text
+        assert f"sha256:{report.logical_hash}" in text
+        assert f"sha256:{report.manifest_sha256}" in text
+        assert manifest["created_at"][:10] in text
+        assert "simulated" not in text
+        assert "模拟" not in text
+    (snapshot / "flow.json").write_text("{}")
+    with pytest.raises(SnapshotBroken):
+        citation(snapshot)
 
 
 def test_verify_loads_neither_the_checks_engine_nor_a_server():

@@ -3,6 +3,7 @@
 ``write`` puts into a folder::
 
     report.html                      one file, offline, both languages
+    report-zh.docx report-en.docx    the same for Word
     results.csv  results.parquet     the frame
     tables/table1-zh.csv ...         each table as it is printed
     figures/flow-zh.svg .png ...     each figure in both languages
@@ -80,7 +81,22 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
     partial = page.with_suffix(".part")
     partial.write_text(html, encoding="utf-8")
     partial.replace(page)
+    for part in parts:
+        _word(locked, results, part, out_dir / f"report-{part.language}.docx")
     return page
+
+
+def _word(locked: Locked, results: Results, part: Part, path: Path) -> None:
+    """The report for Word, read back and held against the frame before it stays."""
+    from analysis.report.word import unlike, write_word
+
+    write_word(locked, part, path)
+    _, problems = unlike(path, results)
+    if problems:
+        path.unlink()
+        raise RuntimeError(
+            f"{len(problems)} numbers of {path.name} are not those of the frame: {problems[0]}"
+        )
 
 
 def _program() -> str:
@@ -131,7 +147,14 @@ def _drawings(locked: Locked, frame: Frame, language: Language, folder: Path) ->
         drawn.append(("scatter", draw_scatter(locked, frame, one, language, name, folder)))
     kept = [(place, figure) for place, figure in drawn if figure is not None]
     return [
-        Drawing(number, place, {lang: say(place, lang) for lang in LANGUAGES}, Markup(figure.svg))  # noqa: S704 - matplotlib's
+        Drawing(
+            number,
+            place,
+            {lang: say(place, lang) for lang in LANGUAGES},
+            Markup(figure.svg),  # noqa: S704 - matplotlib's
+            figure.files[1],
+            figure.inches,
+        )
         for number, (place, figure) in enumerate(kept, start=1)
     ]
 

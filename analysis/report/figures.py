@@ -37,7 +37,8 @@ class Figure:
 
     name: str
     svg: str
-    files: tuple[Path, ...]
+    files: tuple[Path, Path]
+    inches: float
 
 
 def save(figure: Any, name: str, folder: Path) -> Figure:
@@ -49,7 +50,7 @@ def save(figure: Any, name: str, folder: Path) -> Figure:
     svg_file.write_text(text, encoding="utf-8")
     figure.savefig(png_file, format="png", metadata={"Software": None}, dpi=200)
     start = text.index("<svg")
-    return Figure(name, _scoped(text[start:], name), (svg_file, png_file))
+    return Figure(name, _scoped(text[start:], name), (svg_file, png_file), float(figure.get_figwidth()))
 
 
 def _scoped(svg: str, name: str) -> str:

@@ -25,12 +25,14 @@ _HERE: Final = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure on the page: its number, caption in both languages, and SVG."""
+    """A figure of the report: its number, caption in both languages, SVG, the picture's file and width in inches."""
 
     number: int
     place: str
     caption: Mapping[Language, str]
     svg: Markup
+    png: Path
+    inches: float
 
 
 @dataclass(frozen=True)

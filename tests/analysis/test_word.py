@@ -1,0 +1,132 @@
+"""The report for Word: the frame's numbers in three-line tables, both captions, the hash on every page."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from docx import Document
+from docx.oxml.ns import qn
+
+from analysis import report
+from analysis.plan import analyse
+from analysis.report.cells import Frame, Num, plain
+from analysis.report.sheets import Writer
+from analysis.report.word import unlike
+from analysis.report.wording import LANGUAGES
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, simulated) -> Path:
+    out = tmp_path_factory.mktemp("word")
+    report.write(analyse(simulated), simulated, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def documents(folder):
+    return {lang: Document(str(folder / f"report-{lang}.docx")) for lang in LANGUAGES}
+
+
+def text_of(cell) -> str:
+    return "".join(t.text or "" for t in cell.iter(qn("w:t")))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_number_of_the_file_is_the_frames(folder, simulated, language):
+    seen, problems = unlike(folder / f"report-{language}.docx", analyse(simulated))
+    assert problems == []
+    assert seen > 500
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_tables_hold_what_the_sheets_say_cell_by_cell(documents, simulated, language):
+    """Tables 1 to 3 of the file, cell for cell, against the sheets; so no number is lost or stands elsewhere."""
+    writer = Writer(simulated, Frame(analyse(simulated)), language)
+    body = documents[language].element.body
+    for table, sheet in zip(
+        body.iter(qn("w:tbl")), (writer.baseline(), writer.change(), writer.correlation()), strict=False
+    ):
+        found = [text_of(c) for row in table.iter(qn("w:tr")) for c in row.iter(qn("w:tc"))]
+        wanted = [plain(c.pieces) for row in (*sheet.head, *sheet.body) for c in row.cells]
+        assert [t for t in found if t] == [t for t in wanted if t]
+        numbers = sum(
+            isinstance(p, Num) for row in (*sheet.head, *sheet.body) for c in row.cells for p in c.pieces
+        )
+        assert sum(1 for _ in table.iter(qn("w:bookmarkStart"))) == numbers > 30
+
+
+def test_one_changed_number_is_found(folder, simulated, tmp_path):
+    source, edited = folder / "report-en.docx", tmp_path / "edited.docx"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(edited, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "word/document.xml":
+                assert b">90<" in data
+                data = data.replace(b">90<", b">91<", 1)
+            new.writestr(name, data)
+    problems = unlike(edited, analyse(simulated))[1]
+    assert len(problems) == 1
+    assert "the file shows 91, the frame gives 90" in problems[0]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_tables_have_three_lines_and_no_others_but_between_groups(documents, language):
+    """Thick above and below, thin under the head; no vertical line anywhere."""
+    for table in documents[language].element.body.iter(qn("w:tbl")):
+        rows = list(table.iter(qn("w:tr")))
+        edges = [
+            {(e.tag.split("}")[1], e.get(qn("w:sz"))) for b in row.iter(qn("w:tcBorders")) for e in b}
+            for row in rows
+        ]
+        heads = sum(1 for row in rows if row.find(f".//{qn('w:tblHeader')}") is not None)
+        assert ("top", "12") in edges[0]
+        assert ("bottom", "12") in edges[-1]
+        assert ("top", "6") in edges[heads]
+        assert all(side in {"top", "bottom"} for edge in edges for side, _ in edge)
+        assert sum(any(size == "12" for _, size in edge) for edge in edges) == 2
+
+
+def test_the_hash_is_in_the_foot_of_every_page_with_its_number(documents, simulated):
+    for document in documents.values():
+        for section in document.sections:
+            foot = section.footer._element
+            assert simulated.logical_hash in text_of(foot)
+            assert {f.get(qn("w:instr")) for f in foot.iter(qn("w:fldSimple"))} == {"PAGE", "NUMPAGES"}
+
+
+def test_captions_stand_in_both_languages_and_the_figures_are_inside(documents):
+    words = [p.text for p in documents["zh"].paragraphs]
+    for number, zh in ((1, "纳入患者的基线特征"), (2, "治疗前后各指标的变化"), (3, "变化量的相关性分析")):
+        place = next(i for i, w in enumerate(words) if w == f"表{number}　{zh}")
+        assert words[place + 1].startswith(f"Table {number}\N{EN SPACE}")
+    assert sum(w.startswith("图") for w in words) == 3
+    for document in documents.values():
+        assert len(document.inline_shapes) == 3
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_symbols_are_italic_and_the_statistic_comes_before_p(documents, language):
+    document = documents[language]
+    italic = {r.text for p in document.paragraphs for r in p.runs if r.italic}
+    for table in document.tables[:3]:
+        italic |= {
+            r.text for row in table.rows for c in row.cells for p in c.paragraphs for r in p.runs if r.italic
+        }
+    assert {"P", "t", "n", "r", "M"} <= italic
+    head = [c.text for c in document.tables[0].rows[0].cells]
+    assert head[-2:] == [{"zh": "统计量", "en": "Statistic"}[language], "P"]
+
+
+def test_the_methods_paragraph_names_what_ran(documents, simulated):
+    results = analyse(simulated)
+    ran = {route.method for route in results.routes}
+    told = next(p.text for p in documents["en"].paragraphs if p.text.startswith("All tests are two-sided"))
+    assert all(method in told for method in ran)
+
+
+def test_the_simulated_banner_stands_in_the_file_and_its_foot(documents):
+    assert any("均为模拟" in p.text for p in documents["zh"].paragraphs)
+    assert re.search("SIMULATED", text_of(documents["en"].sections[0].footer._element))

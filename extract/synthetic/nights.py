@@ -203,7 +203,7 @@ class _Night:
             self.delete("unmerged", "PAT_ID_MERGE", row)
 
     def card_found(self) -> None:
-        """The last visit of a planted patient was booked on a second card, and is moved to it."""
+        """The visit of T1 of a planted patient was booked on a second card, and is moved to it."""
         people, merged = self.known()
         taken = merged.keys() | set(merged.values())
         able = []
@@ -228,7 +228,7 @@ class _Night:
                     self.update("card.found", table, row, patient_id=card)
 
     def t1(self, number: str) -> datetime | None:
-        """The day of the last outpatient visit that is three to five weeks after another visit."""
+        """The day of the outpatient visit that is nearest to four weeks after another visit, and within a week of it."""
         clinic, wards = self.tables["CLINIC_MASTER"].c, self.tables["PAT_VISIT"].c
         days: list[datetime] = [
             row["visit_date"]
@@ -236,7 +236,10 @@ class _Night:
         ]
         stays = self.rows("PAT_VISIT", wards.patient_id == number)
         begun = [*days, *(row["admission_date_time"] for row in stays)]
-        return max((d for d in days if any(21 <= (d - b).days <= 35 for b in begun)), default=None)
+        far = {day: min(abs((day - b.replace(hour=0, minute=0)).days - 28) for b in begun) for day in days}
+        return min(
+            (day for day in days if far[day] <= 7), key=lambda day: (far[day], -day.toordinal()), default=None
+        )
 
     # ---- the laboratory ----
 
@@ -326,12 +329,14 @@ class _Night:
         """Patients come again: visits of the search's dates that are booked only now."""
         clinic = self.tables["CLINIC_MASTER"].c
         rows = self.rows("CLINIC_MASTER", clinic.patient_id.is_not(None), clinic.returned_date.is_(None))
-        there = {(row["visit_date"], row["visit_no"]) for row in rows}
+        booked = (*self.rows("CLINIC_MASTER"), *self.rows("OUTP_MR"))
+        there = {(row["visit_date"], row["visit_no"]) for row in booked}
         notes = self.tables["OUTP_MR"].c
         for row in self.chosen("visit", rows, self.changed / 2):
             days = timedelta(days=Dice(self.seed, "visit", row["visit_no"]).between(9, 60))
             if (row["visit_date"] + days, row["visit_no"]) in there:
                 continue
+            there.add((row["visit_date"] + days, row["visit_no"]))
             came = {"visit_date": row["visit_date"] + days}
             self.insert(
                 "visit", "CLINIC_MASTER", row | came | {"registering_date": row["registering_date"] + days}

@@ -79,5 +79,10 @@ def test_an_interactive_pull_uses_the_server_when_there_is_one(night, server):
         [BIN / "cohortlock", "pull", night, "--json"],
         capture_output=True, text=True, check=True, env=os.environ | {"PREFECT_API_URL": server},
     )  # fmt: skip
-    assert set(json.loads(said.stdout)) == {"run", "windows", "records", "candidates", "rejected", "seconds"}
+    told = json.loads(said.stdout)
+    assert set(told) == {"run", "windows", "records", "candidates", "rejected", "seconds", "notice"}
+    artifacts = httpx.post(f"{server}/artifacts/latest/filter", json={}).json()
+    (notice,) = [json.loads(one["data"]) for one in artifacts if one["key"] == "notice"]
+    counts = [told["notice"][what] for what in ("new", "changed", "vanished", "reopened")]
+    assert [row["count"] for row in notice] == counts
     assert said.stderr == ""

@@ -98,6 +98,7 @@ def funnel(study: Path) -> Manifest:
     from extract.chart.screening import Screening
     from extract.his.landing import Landing
     from extract.study.database import StudyDatabase
+    from extract.study.storage import database_exists
     from validate.reconcile import reconcile as reconciled
 
     folder = StudyFolder.at(study)
@@ -105,7 +106,7 @@ def funnel(study: Path) -> Manifest:
     landing = Landing(folder.landing)
     try:
         final: Mapping[tuple[str, str], str] | None = None
-        if folder.database.is_file():
+        if database_exists(folder):
             with StudyDatabase.open(folder, protocol) as database:
                 found = reconciled(database, protocol)
             # While opinions are owed, a funnel by verdicts would count the unread as excluded.

@@ -19,16 +19,25 @@ from sqlalchemy.exc import (
 from extract.errors import CohortlockError, DriverMissing, Refused, StorageFault
 from extract.study.folder import StudyFolder
 
-__all__ = ["database_url", "fault", "open_engine", "rows"]
+__all__ = ["database_exists", "database_url", "fault", "open_engine", "rows"]
+
+_VARIABLE: Final = "COHORTLOCK_STUDY_DATABASE"
 
 _BUSY_MS: Final = 30_000
 
 
 def database_url(where: StudyFolder | Path | str | URL) -> URL:
-    """Where the study database of ``where`` is. Raises StorageFault when a URL cannot be read."""
+    """Where the study database of ``where`` is; raises StorageFault when a URL cannot be read.
+
+    A study folder keeps its own SQLite file, unless the environment names a team's PostgreSQL:
+    ``COHORTLOCK_STUDY_DATABASE`` is its URL (one database a study), and
+    ``COHORTLOCK_STUDY_DATABASE_PASSWORD_FILE`` a file with its password, for container secrets.
+    """
     if isinstance(where, URL):
         return where
     if isinstance(where, StudyFolder):
+        if team := os.environ.get(_VARIABLE):
+            return _with_password(database_url(team))
         where = where.database
     if isinstance(where, str) and "://" in where:
         try:
@@ -39,6 +48,24 @@ def database_url(where: StudyFolder | Path | str | URL) -> URL:
                 "Write it as postgresql+psycopg://USER@HOST:PORT/DATABASE.",
             ) from None
     return URL.create("sqlite", database=str(where))
+
+
+def database_exists(folder: StudyFolder) -> bool:
+    """Whether the study has a database yet; a team's server is there before the study is."""
+    return bool(os.environ.get(_VARIABLE)) or folder.database.is_file()
+
+
+def _with_password(url: URL) -> URL:
+    file = os.environ.get(f"{_VARIABLE}_PASSWORD_FILE")
+    if not file:
+        return url
+    try:
+        return url.set(password=Path(file).read_text(encoding="utf-8").strip())
+    except OSError as error:
+        raise StorageFault(
+            f"the study database's password file cannot be read: {error.strerror}",
+            f"{_VARIABLE}_PASSWORD_FILE names the file.",
+        ) from None
 
 
 def open_engine(url: URL) -> Engine:

@@ -20,6 +20,7 @@ from validate.lock.audit import audit_lines
 from validate.lock.canonical import canonical_json
 from validate.lock.codebook import codebook_csv, codebook_json
 from validate.lock.described import describe
+from validate.lock.disclosure import disclosure
 from validate.lock.publish import Contents, parquet
 
 __all__ = ["Reviewed", "build_contents"]
@@ -73,6 +74,7 @@ def build_contents(
         "codebook.csv": codebook_csv(protocol),
         "study.toml": study_toml,
         "checks.json": canonical_json(report.to_json(inside=False)),
+        "disclosure.json": canonical_json(disclosure(protocol, draft.wide)),
         "agreement.json": canonical_json(dict(agreement)),
         "flow.json": canonical_json(dict(flow)),
         "audit.jsonl": audit_lines(events),

@@ -80,7 +80,7 @@ def test_an_interactive_pull_uses_the_server_when_there_is_one(night, server):
         capture_output=True, text=True, check=True, env=os.environ | {"PREFECT_API_URL": server},
     )  # fmt: skip
     told = json.loads(said.stdout)
-    assert set(told) == {"run", "windows", "records", "candidates", "rejected", "seconds", "notice"}
+    assert set(told) >= {"run", "windows", "records", "candidates", "rejected", "seconds", "notice"}
     artifacts = httpx.post(f"{server}/artifacts/latest/filter", json={}).json()
     (notice,) = [json.loads(one["data"]) for one in artifacts if one["key"] == "notice"]
     counts = [told["notice"][what] for what in ("new", "changed", "vanished", "reopened")]

@@ -66,7 +66,7 @@ def test_sql_shows_every_statement_with_its_values(study, cohortlock):
 def test_a_pull_twice_finds_nothing_new(study, cohortlock):
     """...says what it did in a stable shape, and queues nothing again."""
     first = cohortlock("pull", study, "--json").json
-    assert set(first) == {"run", "windows", "records", "candidates", "rejected", "seconds", "notice"}
+    assert set(first) >= {"run", "windows", "records", "candidates", "rejected", "seconds", "notice"}
     assert first["records"]["patient"]["new"] > 0
     second = cohortlock("pull", study, "--json").json
     assert second["run"] != first["run"]

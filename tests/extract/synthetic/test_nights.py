@@ -15,11 +15,16 @@ import pytest
 import sqlalchemy as sa
 
 from extract.errors import NotFound, SourceUnreachable
+from extract.his.landing import Landing
+from extract.his.pull import pull
+from extract.study import protocol
+from extract.study.folder import StudyFolder
 from extract.synthetic.hospital import build
 from extract.synthetic.nights import next_night
 from extract.synthetic.people import patient_number
 from extract.synthetic.schema import TABLES
 
+TEMPLATE = Path(protocol.__file__).parent / "templates" / "esr-pain" / "study.toml"
 KINDS = {
     "card.found", "corrected.place", "corrected.row", "deleted", "deleted.out", "edited", "edited.out", "late",
     "merged", "newcomer", "refunded", "released", "touched", "unmerged", "visit", "voided",
@@ -51,6 +56,7 @@ def postgres(postgres_url, tmp_path):
             yield url
         finally:
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            admin.execute(f"DROP ROLE IF EXISTS {name}")
 
 
 def content(target: Path | str) -> dict[str, list[str]]:
@@ -179,3 +185,41 @@ def test_a_hospital_that_is_not_there_is_said_plainly(tmp_path):
         next_night(tmp_path / "none.db", seed=1)
     with pytest.raises(SourceUnreachable):
         next_night("postgresql+psycopg://nobody@127.0.0.1:1/none", seed=1)
+
+
+def test_on_postgresql_nights_land_what_fresh_pulls_of_either_database_land(hospital, postgres, tmp_path):
+    """A study on PostgreSQL over two nights; a fresh one there, and a fresh one on the SQLite twin."""
+    reader = grant_reading(postgres)
+    study = study_of(tmp_path / "study", reader)
+    pull(study)
+    for seed in (1, 2):
+        for target in (hospital, postgres):
+            next_night(target, seed=seed, changed=0.02)
+        report = pull(study)
+        assert {what for counts in report.records.values() for what, n in counts.items() if n} == {
+            "new", "changed", "unchanged", "gone",
+        }  # fmt: skip
+    hashes = []
+    for name, url in (("server", reader), ("file", f"sqlite:///{hospital}")):
+        fresh = study_of(tmp_path / name, url)
+        pull(fresh)
+        hashes.append(Landing(fresh.landing).content_hashes())
+    assert Landing(study.landing).content_hashes() == hashes[0] == hashes[1]
+
+
+def grant_reading(url: str) -> str:
+    """The URL of an account that may read the hospital and nothing else, as a DBA would give one."""
+    role = url.rpartition("/")[2]
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {role} LOGIN")
+        owner.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    return url.replace("//postgres@", f"//{role}@")
+
+
+def study_of(folder: Path, url: str) -> StudyFolder:
+    folder.mkdir()
+    shutil.copy(TEMPLATE, folder / "study.toml")
+    (folder / "site.toml").write_text(
+        f'format = 1\npack = "jw1"\n[source]\nurl = "{url}"\n', encoding="utf-8"
+    )
+    return StudyFolder.at(folder)

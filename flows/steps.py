@@ -122,8 +122,25 @@ def funnel(study: Path) -> Manifest:
 def why(study: Path, name: str) -> Manifest:
     """The ``why`` --json contract; for a person at a terminal, never for a flow: it names records."""
     from extract.chart.why import why as explain
+    from extract.study.database import StudyDatabase
+    from extract.study.storage import database_exists
+    from validate.review.cases import cases, eligible
+    from validate.review.rules import Phase
 
-    return explain(StudyFolder.at(study), name)
+    folder = StudyFolder.at(study)
+    protocol = folder.protocol()
+    told = explain(folder, name)
+    told["basis"] = "screening"
+    if database_exists(folder):
+        with StudyDatabase.open(folder, protocol) as database, database.reading() as connection:
+            found = cases(connection).get(told["patient_id"])
+        if found is not None and found.phase is Phase.COMPLETE:
+            # What people judged stands above what the machine thought.
+            included = eligible(protocol, found.finals)
+            told["basis"] = "verdicts"
+            told["in"] = told["in"] and included
+            told["reasons"].append({"step": "review", "ok": included, "verdicts": found.finals})
+    return told
 
 
 @value_free
@@ -167,12 +184,18 @@ def reconcile(study: Path) -> Manifest:
 
 
 @value_free
-def check(study: Path) -> Manifest:
-    """The ``check`` --json contract, with the preconditions of the lock."""
+def check(study: Path, page: Path | None = None) -> Manifest:
+    """The ``check`` --json contract, with the preconditions of the lock; ``page`` gets the same as HTML."""
+    from validate.checks.page import checks_page
+    from validate.lock.files import storage_faults, write_whole
     from validate.lock.snapshot import readiness
 
     ready = readiness(StudyFolder.at(study))
-    return ready.report.to_json() | {"preconditions": ready.to_json()["preconditions"]}
+    told, conditions = ready.report.to_json(), ready.to_json()["preconditions"]
+    if page is not None:
+        with storage_faults(str(page)):
+            write_whole(page, checks_page(ready.protocol, told, conditions))
+    return told | {"preconditions": conditions} | ({"page": str(page)} if page else {})
 
 
 @value_free

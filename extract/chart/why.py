@@ -19,7 +19,7 @@ __all__ = ["explain", "why"]
 
 
 def why(folder: StudyFolder, id_: str) -> dict[str, Any]:
-    """``{"in": bool, "reasons": [...]}`` for a patient id or a visit id.
+    """``{"in": bool, "patient_id", "reasons": [...]}`` for a patient id or a visit id.
 
     A merged patient's old id is answered for the surviving one.  Raises NotFound when the id has not
     landed, NotReady before the first screening.
@@ -70,7 +70,7 @@ def explain(
         )
     reasons += _criteria(protocol, screening, patient_id)
     screened_in = any(candidate["state"] == "screened_in" for candidate in candidates)
-    return {"in": bool(matched and screened_in), "reasons": reasons}
+    return {"in": bool(matched and screened_in), "patient_id": patient_id, "reasons": reasons}
 
 
 def _visit(

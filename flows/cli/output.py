@@ -79,7 +79,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[
     """Plain aligned text; numbers to the right, and Chinese characters count as two columns."""
     cells = [list(columns), *([str(c) for c in row] for row in rows)]
     numeric = [
-        all(row[i].lstrip("-").replace(".", "", 1).isdigit() for row in cells[1:]) and len(cells) > 1
+        all(not row[i] or row[i].lstrip("-").replace(".", "", 1).isdigit() for row in cells[1:])
+        and any(row[i] for row in cells[1:])
         for i in range(len(columns))
     ]
     widths = [max(_width(row[i]) for row in cells) for i in range(len(columns))]

@@ -11,6 +11,7 @@ import typer
 
 from flows.cli.arguments import Study
 from flows.cli.output import AsJson, result, table, talk, tracker
+from flows.cli.telling import funnel_lines, tongue, why_lines
 
 __all__ = ["register"]
 
@@ -52,17 +53,7 @@ def funnel(study: Study = _HERE, as_json: AsJson = False) -> None:
     from flows import steps
 
     told = steps.funnel(study)
-    result(
-        told,
-        as_json,
-        lambda: table(
-            ("step", "label", "patients", "visits", "-patients", "-visits"),
-            (
-                [step[k] for k in ("id", "label", "patients", "visits", "removed_patients", "removed_visits")]
-                for step in told["steps"]
-            ),
-        ),
-    )
+    result(told, as_json, lambda: funnel_lines(told, tongue()))
 
 
 def why(
@@ -74,7 +65,7 @@ def why(
     from flows import steps
 
     told = steps.why(study, name)
-    result(told, as_json, lambda: ["in" if told["in"] else "out", *_reasons(told["reasons"])])
+    result(told, as_json, lambda: why_lines(told, tongue()))
 
 
 def history(
@@ -118,7 +109,7 @@ def _pull_lines(told: dict[str, Any]) -> Iterator[str]:
     yield f"{told['candidates']} visits may satisfy the search, {told['seconds']:.1f} s"
     for rejected in told["rejected"]:
         yield f"not taken: {rejected['count']} of {rejected['table']}: {rejected['reason']}"
-    yield told["notice"]["text"]["en"]
+    yield told["notice"]["text"][tongue()]
 
 
 def _history_lines(told: dict[str, Any]) -> Iterator[str]:
@@ -129,13 +120,3 @@ def _history_lines(told: dict[str, Any]) -> Iterator[str]:
         yield from (f"  {name} = {value}" for name, value in one.get("values", {}).items())
         if one["gone"]:
             yield f"  gone since run {one['gone']}"
-
-
-def _reasons(reasons: list[Any]) -> Iterator[str]:
-    for reason in reasons:
-        if isinstance(reason, dict):
-            yield "  " + "; ".join(
-                f"{key} {value}" for key, value in reason.items() if value not in (None, "")
-            )
-        else:
-            yield f"  {reason}"

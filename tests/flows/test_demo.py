@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from extract.study.folder import StudyFolder
+from flows.demo import included
 
 BIN = Path(sys.executable).parent
 
@@ -155,10 +156,15 @@ def test_why_tells_both_ways(demo, cohortlock):
     """A patient and a visit, in and out, with reasons; an unknown id is not found."""
     folder = StudyFolder.at(demo.study)
     candidates = pq.read_table(folder.screen / "candidates.parquet").to_pylist()
-    for state, inside in (("screened_in", True), ("auto_excluded", False)):
-        one = next(c for c in candidates if c["state"] == state)
+    participants = set(included(folder.root))
+    assert participants
+    for state, inside in (("screened_in", True), ("screened_in", False), ("auto_excluded", False)):
+        one = next(
+            c for c in candidates if c["state"] == state and (c["patient_id"] in participants) is inside
+        )
         said = cohortlock("why", demo.study, one["patient_id"], "--json").json
         assert said["in"] is inside
+        assert said["basis"] == ("verdicts" if state == "screened_in" else "screening")
         assert said["reasons"]
     assert cohortlock("why", demo.study, one["t0_visit_id"], "--json").json["reasons"]
     assert cohortlock("why", demo.study, "no-such-id", "--json").code == 19

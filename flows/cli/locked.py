@@ -31,11 +31,17 @@ def register(app: typer.Typer) -> None:
         app.command()(verb)
 
 
-def check(study: Study = _HERE, as_json: AsJson = False) -> None:
+def check(
+    study: Study = _HERE,
+    page: Annotated[
+        Path | None, typer.Option(help="Also write an HTML page, zh and en, to this file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Run the protocol's checks over the reconciled values; failing rows are named, their values are not."""
     from flows import steps
 
-    told = steps.check(study)
+    told = steps.check(study, page)
     result(told, as_json, lambda: _check_lines(told))
     if not told["ok"]:
         raise typer.Exit(ChecksFailed.code)

@@ -1,0 +1,53 @@
+"""A part of the soak: random forgeries of every kind are found with their reason, honest copies are not accused."""
+
+import importlib.util
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from validate.lock.verify import verify
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "tamper.py"
+
+
+@pytest.fixture(scope="module")
+def tamper():
+    spec = importlib.util.spec_from_file_location("tamper", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["tamper"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def locked_twice(tamper, tmp_path_factory):
+    path, signers = tamper.lock_a_study(tmp_path_factory.mktemp("tamper"))
+    return tamper.writable(path), signers
+
+
+def test_forgeries_of_every_kind_are_found_with_their_reason(tamper, locked_twice):
+    snapshot, signers = locked_twice
+    made, missed = tamper.forge(snapshot, signers, 180, random.Random(7))
+    assert missed == []
+    assert len(made) == 9
+    assert min(made.values()) >= 12
+    assert verify(snapshot).ok
+
+
+def test_honest_copies_raise_no_alarm(tamper, locked_twice, tmp_path):
+    snapshot, _ = locked_twice
+    copies = [
+        verify(copy).problems for copy in tamper.honest_copies(snapshot, tmp_path, 24, random.Random(7))
+    ]
+    assert copies == [()] * 24
+
+
+def test_the_judge_itself_can_find_a_miss(tamper, locked_twice, monkeypatch):
+    """A verify that sees nothing is caught."""
+    snapshot, signers = locked_twice
+    sound = verify(snapshot)
+    monkeypatch.setattr(tamper, "verify", lambda *_, **__: sound)
+    made, missed = tamper.forge(snapshot, signers, 90, random.Random(7))
+    assert len(missed) >= made.total() > 80

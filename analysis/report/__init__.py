@@ -4,6 +4,7 @@
 
     report.html                      one file, offline, both languages
     report-zh.docx report-en.docx    the same for Word
+    rerun.R                          the same tests by R, from the exported CSV
     results.csv  results.parquet     the frame
     tables/table1-zh.csv ...         each table as it is printed
     figures/flow-zh.svg .png ...     each figure in both languages
@@ -26,6 +27,7 @@ from analysis.report.page import Drawing, Part, render
 from analysis.report.sheets import Writer
 from analysis.report.trace import untraced
 from analysis.report.wording import LANGUAGES, Language, say
+from analysis.rerun import write_script
 from analysis.results import Results
 from extract.errors import StorageFault
 
@@ -67,6 +69,7 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     results.to_csv(out_dir / "results.csv")
     results.to_parquet(out_dir / "results.parquet")
+    write_script(locked, results, out_dir / "rerun.R")
     frame = Frame(results)
     parts = [_part(locked, frame, language, figures) for language in LANGUAGES]
     for part in parts:

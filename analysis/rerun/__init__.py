@@ -1,0 +1,235 @@
+"""The analysis once more in R: a script that computes the report's tests from the exported CSV, by R's own functions.
+
+The script is written from the result frame, one line a test, so it repeats what really ran and nothing else.
+``Rscript rerun.R data.csv out.csv`` writes one row a number under the frame's keys.
+
+Not repeated: exact P of rank tests (R has none with ties), Lilliefors and the pairwise tests (not in base R), effects,
+Holm's and Benjamini-Hochberg's P, the comparison of two strata's r.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from analysis.dataset import Locked
+from analysis.groups import ALL, DIFFERENCE, groups_of
+from analysis.results import MEAN_INTERVAL, Result, Results
+from analysis.sensitivity import GIVEN_FIRST, LEFT_OUT, subgroups_of
+from analysis.terms import DELTA, delta_of
+from extract.study.protocol import column
+
+__all__ = ["STATISTICS", "script", "write_script"]
+
+STATISTICS: Final = frozenset(
+    [
+        *(
+            "n",
+            "mean",
+            "sd",
+            "median",
+            "q1",
+            "q3",
+            "ci_low",
+            "ci_high",
+            "t",
+            "df",
+            "df2",
+            "p",
+            "p_slopes",
+            "z",
+            "u",
+            "f",
+        ),
+        *("h", "chi2", "expected_min", "estimate", "r", "r2", "slope", "intercept", "r_least", "r_greatest"),
+    ]
+)
+"""The statistics that the script gives; it says nothing of the others."""
+_KINDS: Final = {"Pearson": "pearson", "Spearman": "spearman", "Kendall": "kendall"}
+
+_OF_ONE: Final = {
+    "arithmetic mean": "level",
+    MEAN_INTERVAL: "mean_interval",
+    "Shapiro-Wilk": "normal",
+    "Wilcoxon signed-rank test": "signed_rank",
+}
+
+
+def write_script(locked: Locked, results: Results, path: Path) -> None:
+    """Write the script beside the report."""
+    path.write_text(script(locked, results), encoding="utf-8")
+
+
+def script(locked: Locked, results: Results) -> str:
+    """The whole script as text."""
+    study = locked.protocol.study
+    functions = (files("analysis.rerun") / "functions.R").read_text(encoding="utf-8")
+    body = "\n".join(dict.fromkeys(_lines(locked, results)))
+    return (
+        f"# {study.id} {locked.version}: the report's tests once more, by R.\n"
+        f"# Content hash {locked.logical_hash}\n"
+        "# cohortlock export SNAPSHOT --out DIR --format csv; Rscript rerun.R DIR/data.csv again.csv\n\n"
+        'given <- commandArgs(TRUE)\nd <- read.csv(given[1], fileEncoding = "UTF-8-BOM", na.strings = "")\n\n'
+        f"{functions}\n# ---- who ----\n\n{_who(locked)}\n\n# ---- the tests, in the order of the report ----\n\n{body}\n\n"
+        'found$value <- formatC(found$value, digits = 17, format = "g")\n'
+        "write.csv(found, if (length(given) > 1) given[2] else stdout(), row.names = FALSE)\n"
+    )
+
+
+def _named(key: str) -> str:
+    """A group's key as R spells it."""
+    return f"g[[{_quoted(key)}]]"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _who(locked: Locked) -> str:
+    """Row numbers of everybody, of each group and of each subgroup."""
+    plan = locked.protocol.analysis
+    lines = ["g <- list()", f"{_named(ALL)} <- seq_len(nrow(d))"]
+    for by in dict.fromkeys((plan.group, *(c.strata for c in plan.correlate if c.strata))):
+        for group in groups_of(locked, by).levels:
+            code = {"responder": "1", "nonresponder": "0"}.get(group.key, group.key.partition("=")[2])
+            lines.append(f"{_named(group.key)} <- which(d${by} == {code})")
+    for name, group in subgroups_of(locked):
+        if "=" in group.key:
+            variable = locked.protocol.variable_named(name)
+            own = column(name, variable.at[0] if variable.at else None)
+            lines.append(
+                f"{_named(group.key)} <- which(holds(d${own}, {_quoted(group.key.partition('=')[2])}))"
+            )
+    return "\n".join(lines)
+
+
+def _column(locked: Locked, variable: str, timepoint: str) -> str:
+    """The dataset's column of a variable at a timepoint, in R."""
+    if locked.has(variable):
+        return f"d${variable}"
+    if variable.endswith("relief"):
+        own = next(
+            n for n in locked.table.column_names if n.endswith("_relief") and variable in {n, "relief"}
+        )
+        return f"d${own}"
+    name = column(variable, kind=DELTA) if timepoint == DELTA else column(variable, timepoint or None)
+    return f"d${name}"
+
+
+def _lines(locked: Locked, results: Results) -> Iterator[str]:
+    levels = [g.key for g in groups_of(locked, locked.protocol.analysis.group).levels if g.rows]
+    for row in results.rows:
+        if (
+            row.table in {"flow", "missing"}
+            or row.variable == "participants"
+            or row.statistic not in STATISTICS
+        ):
+            continue
+        yield from _line(locked, row, levels)
+
+
+def _line(locked: Locked, row: Result, levels: list[str]) -> Iterator[str]:
+    key = (
+        "c("
+        + ", ".join(_quoted(k) for k in (row.table, row.variable, row.group, row.timepoint, row.of))
+        + ")"
+    )
+    variable = next((v for v in locked.protocol.variable if v.id == row.variable), None)
+    if row.table == "limits":
+        yield from _limit(locked, row, key)
+    elif variable is not None and variable.categorical:
+        if row.group == DIFFERENCE and row.statistic == "p":
+            yield _counts(locked, row, key, levels)
+    elif row.group == DIFFERENCE:
+        yield from _between(locked, row, key, _column(locked, row.variable, row.timepoint), levels)
+    elif row.of:
+        yield from _together(locked, row, key)
+    else:
+        yield from _alone(locked, row, key)
+
+
+def _together(locked: Locked, row: Result, key: str) -> Iterator[str]:
+    """Two columns in one group."""
+    who = _named(row.group)
+    both = f"{_column(locked, row.variable, row.timepoint)}[{who}], {_partner(locked, row)}[{who}]"
+    kind = _KINDS.get(row.method.partition(" ")[0])
+    if row.method.endswith(LEFT_OUT):
+        yield f"left_out({key}, {_quoted(row.method)}, {both})"
+    elif kind and row.value is not None:
+        yield f"correlate({key}, {_quoted(row.method)}, {both}, {_quoted(kind)})"
+    elif row.method.startswith("least squares line"):
+        yield f"fitted_line({key}, {_quoted(row.method)}, {both})"
+
+
+def _alone(locked: Locked, row: Result, key: str) -> Iterator[str]:
+    """One column in one group."""
+    values = f"{_column(locked, row.variable, row.timepoint)}[{_named(row.group)}]"
+    if row.method in _OF_ONE:
+        yield f"{_OF_ONE[row.method]}({key}, {values})"
+    elif row.method in {"paired t test", "one-sample t test"}:
+        yield f"one_t({key}, {_quoted(row.method)}, {values})"
+
+
+def _partner(locked: Locked, row: Result) -> str:
+    """The other side of a correlation, from the plan."""
+    for one in locked.protocol.analysis.correlate:
+        if delta_of(one.x) == row.variable and delta_of(one.y) == row.of:
+            variable = locked.protocol.variable_named(row.of)
+            plain = variable.at[0] if variable.at else ""
+            return _column(locked, row.of, DELTA if one.y != row.of else plain)
+    return _column(locked, row.of, row.timepoint)
+
+
+def _samples(own: str, levels: list[str]) -> str:
+    return "list(" + ", ".join(f"{own}[{_named(k)}]" for k in levels) + ")"
+
+
+def _between(locked: Locked, row: Result, key: str, own: str, levels: list[str]) -> Iterator[str]:
+    if row.method == "analysis of covariance":
+        variable = locked.protocol.variable_named(row.variable)
+        first, last = (_column(locked, row.variable, at) for at in (variable.at[0], variable.at[-1]))
+        both = ", ".join(f"list({first}[{_named(k)}], {last}[{_named(k)}])" for k in levels)
+        yield f"covariance({key}, list({both}))"
+    elif row.method.startswith("Levene"):
+        yield f"levene({key}, {_samples(own, levels)})"
+    elif row.method in {"one-way ANOVA", "Kruskal-Wallis H test"}:
+        yield f"several({key}, {_samples(own, levels)})"
+    elif row.method in {"Student t test", "Welch t test"} and not row.of:
+        equal = "TRUE" if row.method.startswith("Student") else "FALSE"
+        yield f"two_t({key}, {_quoted(row.method)}, {', '.join(f'{own}[{_named(k)}]' for k in levels)}, {equal})"
+    elif row.method == "Mann-Whitney U test":
+        yield f"mann_whitney({key}, {', '.join(f'{own}[{_named(k)}]' for k in levels)})"
+
+
+def _counts(locked: Locked, row: Result, key: str, levels: list[str]) -> str:
+    """Categories by groups; of a variable with several codes, having a code by not having it."""
+    variable = locked.protocol.variable_named(row.variable)
+    own = column(row.variable, row.timepoint or None)
+    columns = []
+    for level in levels:
+        known = f"na.omit(d${own}[{_named(level)}])"
+        if variable.many:
+            columns.append(f"table(factor(holds({known}, {_quoted(row.of)}), c(TRUE, FALSE)))")
+        else:
+            codes = ", ".join(str(v.code) for v in variable.values)
+            columns.append(f"table(factor({known}, c({codes})))")
+    return f"counts({key}, cbind({', '.join(columns)}))"
+
+
+def _limit(locked: Locked, row: Result, key: str) -> Iterator[str]:
+    """The correlations behind the table of limits."""
+    if row.statistic != "r" or row.value is None:
+        return
+    change = f"d${column(row.variable, kind=DELTA)}"
+    if row.method == GIVEN_FIRST:
+        ids = dict.fromkeys((row.variable, row.of))
+        starts = [f"d${column(i, locked.protocol.variable_named(i).at[0])}" for i in ids]
+        given = ", ".join(f"s{i} = {s}" for i, s in enumerate(starts))
+        yield f"partial({key}, {_quoted(row.method)}, {change}, {_partner(locked, row)}, data.frame({given}))"
+    elif row.method.startswith("Pearson"):
+        variable = locked.protocol.variable_named(row.variable)
+        first, last = (f"d${column(row.variable, at)}" for at in (variable.at[0], variable.at[-1]))
+        side = first if row.timepoint else f"{first} + {last}"
+        yield f'correlate({key}, {_quoted(row.method)}, {side}, {change}, "pearson")'

@@ -30,9 +30,8 @@ BY_ARITHMETIC = ("r expected from the cut range", "difference of two correlation
 needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="needs R: apt-get install r-base-core")
 
 
-def run(locked, folder: Path) -> dict[tuple[str, ...], float]:
+def run(locked, results, folder: Path) -> dict[tuple[str, ...], float]:
     """R's numbers under the frame's keys and method."""
-    results = analyse(locked)
     (folder / "rerun.R").write_text(script(locked, results), encoding="utf-8")
     names = locked.table.column_names
     rows = zip(*(locked.values(n) for n in names), strict=True)
@@ -49,9 +48,10 @@ def run(locked, folder: Path) -> dict[tuple[str, ...], float]:
 
 def compare(locked, folder: Path) -> tuple[int, list, list]:
     """How many numbers both have, which differ by 1e-6 (P also relatively), which of the frame's R does not give."""
-    theirs = run(locked, folder)
+    results = analyse(locked)
+    theirs = run(locked, results, folder)
     same, differing, absent = 0, [], []
-    for row in analyse(locked).rows:
+    for row in results.rows:
         if row.value is None or row.statistic not in STATISTICS or row.table in {"flow", "missing"}:
             continue
         key = (row.table, row.variable, row.group, row.timepoint, row.of, row.method, row.statistic)

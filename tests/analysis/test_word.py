@@ -19,9 +19,14 @@ from analysis.report.wording import LANGUAGES
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, simulated) -> Path:
+def frame(simulated):
+    return analyse(simulated)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, simulated, frame) -> Path:
     out = tmp_path_factory.mktemp("word")
-    report.write(analyse(simulated), simulated, out)
+    report.write(frame, simulated, out)
     return out
 
 
@@ -35,16 +40,16 @@ def text_of(cell) -> str:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_number_of_the_file_is_the_frames(folder, simulated, language):
-    seen, problems = unlike(folder / f"report-{language}.docx", analyse(simulated))
+def test_every_number_of_the_file_is_the_frames(folder, frame, language):
+    seen, problems = unlike(folder / f"report-{language}.docx", frame)
     assert problems == []
     assert seen > 500
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_tables_hold_what_the_sheets_say_cell_by_cell(documents, simulated, language):
+def test_the_tables_hold_what_the_sheets_say_cell_by_cell(documents, simulated, frame, language):
     """Tables 1 to 3 of the file, cell for cell, against the sheets; so no number is lost or stands elsewhere."""
-    writer = Writer(simulated, Frame(analyse(simulated)), language)
+    writer = Writer(simulated, Frame(frame), language)
     body = documents[language].element.body
     for table, sheet in zip(
         body.iter(qn("w:tbl")), (writer.baseline(), writer.change(), writer.correlation()), strict=False
@@ -58,7 +63,7 @@ def test_the_tables_hold_what_the_sheets_say_cell_by_cell(documents, simulated, 
         assert sum(1 for _ in table.iter(qn("w:bookmarkStart"))) == numbers > 30
 
 
-def test_one_changed_number_is_found(folder, simulated, tmp_path):
+def test_one_changed_number_is_found(folder, frame, tmp_path):
     source, edited = folder / "report-en.docx", tmp_path / "edited.docx"
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(edited, "w") as new:
         for name in old.namelist():
@@ -67,7 +72,7 @@ def test_one_changed_number_is_found(folder, simulated, tmp_path):
                 assert b">90<" in data
                 data = data.replace(b">90<", b">91<", 1)
             new.writestr(name, data)
-    problems = unlike(edited, analyse(simulated))[1]
+    problems = unlike(edited, frame)[1]
     assert len(problems) == 1
     assert "the file shows 91, the frame gives 90" in problems[0]
 
@@ -120,9 +125,8 @@ def test_symbols_are_italic_and_the_statistic_comes_before_p(documents, language
     assert head[-2:] == [{"zh": "统计量", "en": "Statistic"}[language], "P"]
 
 
-def test_the_methods_paragraph_names_what_ran(documents, simulated):
-    results = analyse(simulated)
-    ran = {route.method for route in results.routes}
+def test_the_methods_paragraph_names_what_ran(documents, frame):
+    ran = {route.method for route in frame.routes}
     told = next(p.text for p in documents["en"].paragraphs if p.text.startswith("All tests are two-sided"))
     assert all(method in told for method in ran)
 

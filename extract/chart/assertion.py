@@ -11,7 +11,7 @@ Offsets are those of the original text.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -34,6 +34,8 @@ _WRAPPED: Final = re.compile(r"[a-z,]\n[ \t]*[a-z]")
 _ASSERTS: Final = re.compile(r"[\d有为示余年月周天日诉予行查出因加疼][\d月年周天余]?")
 _FAR: Final = 400
 """No cue speaks of a mention further away than this, however long the sentence."""
+_NEXT: Final = 24
+"""Longer than any cue and what it looks ahead for."""
 _MARK: Final = re.compile(r"[,。;.\n]|$")
 _CJK: Final = re.compile(r"[\u4e00-\u9fff]")
 _LATIN: Final = re.compile(r"[a-z]{2}|[a-z]/[a-z]|\(-\)")
@@ -67,7 +69,7 @@ class Reading:
     sections: list[Section] = field(init=False)
     _section_starts: list[int] = field(init=False)
     _sentence_starts: list[int] = field(init=False)
-    _cues: dict[int, list[Found]] = field(init=False, default_factory=dict)
+    _cues: dict[int, tuple[list[Found], list[int]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.flat = plain(self.text)
@@ -134,20 +136,24 @@ class Reading:
     def _reached(self, start: int, end: int, section: Section) -> dict[str, Found]:
         """The nearest cue of each class that reaches the mention."""
         reached: dict[str, Found] = {}
-        cues = [c for c in self._cues_at(start) if c.end > start - _FAR and c.start < end + _FAR]
+        every, starts = self._cues_at(start)
+        # Only the neighbourhood: a line without a full stop may hold ten thousand cues.
+        cues = every[bisect_left(starts, start - _FAR) : bisect_left(starts, end + _FAR)]
+        stops = [found for found in cues if found.cue.kind in {"stop", "self"}]
         for found in (*cues, *self._cut_by(cues, end)):
             cue = found.cue
             if cue.kind in {"pseudo", "stop", "self"} or (found.start < end and found.end > start):
                 continue
             if section.effect == "current" and "aside" in cue.flags:
                 continue
-            if self._reaches(found, start, end, cues):
+            if self._reaches(found, start, end, stops):
                 best = reached.get(cue.kind)
                 if best is None or _gap(found, start, end) < _gap(best, start, end):
                     reached[cue.kind] = found
         return reached
 
-    def _cues_at(self, offset: int) -> list[Found]:
+    def _cues_at(self, offset: int) -> tuple[list[Found], list[int]]:
+        # The cues of the sentence in order, and where each begins.
         start, end = self.sentence_at(offset)
         if start not in self._cues:
             sentence = self.flat[start:end]
@@ -155,25 +161,26 @@ class Reading:
             for language in LANGUAGES:
                 if (_CJK if language == "zh" else _LATIN).search(sentence):
                     found += [Found(f.cue, f.start + start, f.end + start) for f in find(sentence, language)]
-            self._cues[start] = found
+            found.sort(key=lambda one: (one.start, one.end))
+            self._cues[start] = (found, [one.start for one in found])
         return self._cues[start]
 
     def _cut_by(self, cues: list[Found], end: int) -> Iterator[Found]:
         # 糖尿病史8年: the cue 病史 begins inside the mention 糖尿病, and what is left of it (史) is one too.
         for cut in cues:
             if cut.start < end < cut.end:
-                rest = self.flat[end : self.sentence_at(end)[1]]
+                rest = self.flat[end : min(self.sentence_at(end)[1], end + _NEXT)]
                 for found in find(rest, cut.cue.language)[:1]:
                     if found.start == 0:
                         yield Found(found.cue, end, end + found.end)
 
-    def _reaches(self, found: Found, start: int, end: int, cues: list[Found]) -> bool:
+    def _reaches(self, found: Found, start: int, end: int, stops: list[Found]) -> bool:
         cue = found.cue
         low, high = (found.end, start) if found.end <= start else (end, found.start)
         ahead = found.end <= start
         if not (cue.forward if ahead else cue.backward) or (cue.reach and high - low > cue.reach):
             return False
-        if any(_stops(other, found) for other in cues if other.start >= low and other.end <= high):
+        if any(_stops(other, found) for other in stops if other.start >= low and other.end <= high):
             return False
         commas = "," in self.flat[low:high]
         if cue.language == "en" and not _CJK.search(self.flat, low, min(high + 1, len(self.flat))):

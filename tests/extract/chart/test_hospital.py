@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from extract.chart.diagnostics import explore
 from extract.chart.funnel import funnel
 from extract.chart.screening import Screening, screen
 from extract.chart.why import why
@@ -130,3 +131,14 @@ def test_why_answers_for_patients_and_visits(hospital):
     assert why(folder, anchor)["in"] is True
     with pytest.raises(NotFound):
         why(folder, "nobody")
+
+
+def test_what_explore_counts_is_what_was_screened(hospital):
+    """Matched visits by month, by department and by combination of terms all add up to the screening's."""
+    folder, screening, _ = hospital
+    told = explore(folder)
+    assert told["matched"] == sum(screening.matches["matched"].to_pylist()) > 0
+    for parts in ("months", "departments", "together"):
+        assert sum(one["visits"] for one in told[parts]) == told["matched"]
+    assert all(one["needed"] <= one["matched"] <= one["visits"] for one in told["terms"])
+    assert any(alike["spared"] for one in told["terms"] for alike in one["look_alikes"])

@@ -38,6 +38,7 @@ def gaps(tmp_path_factory, sound_cells, patients, pseudonyms, report, study_text
     text = study_text.replace('zh = "高度"', f'zh = "{LABEL}"').replace(
         'en = "Height"', """en = "He's \\"tall\\" */ or not" """
     )
+    text = text.replace("[search]", "simulated = true\n[search]", 1)
     text = text.replace('id = "kind"', 'id = "with"').replace('en = "b"', 'en = "b|c, d"')
     root = tmp_path_factory.mktemp("gaps")
     (root / "study.toml").write_text(text, encoding="utf-8")
@@ -265,6 +266,17 @@ def test_excel_by_openpyxl_cell_for_cell_without_a_formula(gaps, exported, langu
         assert set(described) >= set(header)
         assert described["age"][1] == {"zh": "年龄", "en": "Age"}[language]
         assert described["with"][5].startswith({"zh": "1 = 甲", "en": "1 = a"}[language])
+
+
+def test_simulated_data_say_so_wherever_a_file_has_room_for_it(exported):
+    folder = exported / "zh"
+    assert "Simulated data" in " ".join(pyreadstat.read_sav(folder / "data.sav")[1].notes)
+    assert "Simulated data" in pyreadstat.read_dta(folder / "data.dta")[1].file_label
+    assert "Simulated data" in pyreadstat.read_xport(folder / "data.xpt")[1].file_label
+    for ending in ("sps", "sas"):
+        assert "Simulated data" in (folder / f"data.{ending}").read_text(encoding="utf-8").splitlines()[0]
+    about = openpyxl.load_workbook(folder / "data.xlsx").worksheets[2]
+    assert "Simulated data" in about["A2"].value
 
 
 def test_csv_and_parquet_of_both_tables(gaps, exported):

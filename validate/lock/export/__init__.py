@@ -104,7 +104,7 @@ def _told(snapshot: Path, table: str, *, language: Language, bom: bool) -> Told:
     report, tables = open_tables(snapshot)
     codebook: dict[str, Any] = json.loads((snapshot / "codebook.json").read_bytes())
     manifest: dict[str, Any] = json.loads((snapshot / "manifest.json").read_bytes())
-    citation = (
+    citation = ("Simulated data. " if manifest["simulated"] else "") + (
         f"cohortlock snapshot {manifest['study']} v{manifest['version']}, {manifest['created_at']}, "
         f"logical hash {report.logical_hash}"
     )

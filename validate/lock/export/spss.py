@@ -113,8 +113,8 @@ def _quoted(text: str) -> str:
 
 def _syntax(told: Told, names: Mapping[str, str], codes: Mapping[str, int]) -> Iterator[str]:
     """Commands that hold the data themselves, so that no path can be wrong."""
-    # A blank line or a line of a full stop would end a command; the citation is one line.
-    yield f"* {told.citation.replace(chr(10), ' ')}"
+    # A comment ends with a full stop at the end of its line.
+    yield f"* {told.citation.replace(chr(10), ' ')}."
     yield "SET DECIMAL=DOT."
     yield "DATA LIST LIST"
     yield "  /" + "\n   ".join(f"{names[one.name]} ({_format(one)})" for one in told.fields) + "."

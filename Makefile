@@ -25,8 +25,9 @@ lint: environment ## ruff, mypy and import-linter alone
 bench: environment ## the measured comparisons, a table on stdout and build/bench.json
 	@$(BIN)/python tests/benchmarks/run.py
 
-soak: environment ## kill pulls at random for SOAK_SECONDS (120) and prove that nothing is lost or doubled
+soak: environment ## kill pulls at random for SOAK_SECONDS (120) and prove that nothing is lost or doubled; forge a snapshot 20,000 times
 	@$(BIN)/python tests/benchmarks/soak.py
+	@$(BIN)/python tests/benchmarks/tamper.py
 
 docs: environment ## regenerate docs/cli.md and the JSON Schema of study.toml
 	@$(BIN)/python -m flows.cli.reference

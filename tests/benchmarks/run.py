@@ -1,24 +1,31 @@
-"""The measured comparisons: every ``bench_*`` function beside this file, a table on stdout, build/bench.json.
+"""The measured comparisons: every ``bench_*`` function beside this file, on stdout and in RESULTS.md.
 
 A bench yields ``(contender, call)`` pairs on one input; each call is run ``ROUNDS`` times in turn with the
 others, so that a busy machine disturbs all alike, and must return the same answer as the first contender
-unless the bench says what differs.  Nothing is asserted about time.
+unless the bench says what differs.  Times are given beside their ratio to the first contender.  A contender
+that is a ``Process`` runs as one of its own, start and imports included, and its peak memory is measured.
+Nothing is asserted about time.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
+from process import Process
+
 HERE = Path(__file__).parent
+RESULTS = HERE / "RESULTS.md"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+NAMED = ("duckdb", "pandas", "polars", "pyarrow", "sqlalchemy", "prefect", "great-expectations", "scipy")
 
 Contender = tuple[str, Callable[[], object]]
 
@@ -37,46 +44,72 @@ def benches() -> Iterator[tuple[str, Callable[[], Iterator[Contender]]]]:
 
 
 def measure(contenders: list[Contender]) -> list[dict[str, object]]:
-    """Median, best and answer of each contender, taken in turns."""
+    """Median, ratio to the first, peak memory and answer of each contender, taken in turns."""
     seconds: dict[str, list[float]] = {name: [] for name, _ in contenders}
     answers: dict[str, object] = {}
     for _ in range(ROUNDS):
         for name, call in contenders:
+            if isinstance(call, Process) and call.before:
+                call.before()
             began = time.perf_counter()
             answers[name] = call()
             seconds[name].append(time.perf_counter() - began)
+    first = statistics.median(seconds[contenders[0][0]])
     return [
         {
             "contender": name,
-            "median_seconds": round(statistics.median(times), 4),
-            "best_seconds": round(min(times), 4),
-            "answer": str(answers[name]),
+            "median s": f"{statistics.median(seconds[name]):.3f}",
+            "best s": f"{min(seconds[name]):.3f}",
+            "ratio": f"{statistics.median(seconds[name]) / first:.2f}",
+            "peak RSS MB": call.peak if isinstance(call, Process) else "",
+            "answer": answers[name],
         }
-        for name, times in seconds.items()
+        for name, call in contenders
     ]
 
 
+def lines(rows: list[dict[str, object]]) -> Iterator[str]:
+    """The rows as a Markdown table."""
+    names = list(rows[0])
+    yield f"| {' | '.join(names)} |"
+    yield f"|{'---|' * len(names)}"
+    for row in rows:
+        yield f"| {' | '.join(str(value) for value in row.values())} |"
+
+
+def machine() -> str:
+    """Processor, memory, date and versions, in one paragraph."""
+    processor = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            processor = line.partition(":")[2].strip()
+            break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
+    versions = ", ".join(f"{name} {version(name)}" for name in NAMED)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores of {processor}, {memory} GB, "
+        f"Python {platform.python_version()}, {versions}; {ROUNDS} rounds in turn."
+    )
+
+
 def main() -> None:
-    """Run all benches, or those whose title contains an argument."""
+    """Run all benches, or those whose title contains an argument; all of them make RESULTS.md anew."""
     wanted = sys.argv[1:]
-    found = []
+    told = [
+        "# Measured comparisons",
+        "",
+        "Written by `make bench`. Ratios are to the first line of a table.",
+        "",
+    ]
+    told += [machine(), ""]
     for title, bench in benches():
         if wanted and not any(word in title for word in wanted):
             continue
-        rows = measure(list(bench()))
-        found.append({"bench": title, "rows": rows})
-        sys.stdout.write(f"\n{title}\n")
-        for row in rows:
-            sys.stdout.write(
-                f"  {row['median_seconds']:>9} s  (best {row['best_seconds']} s)  {row['contender']}: {row['answer']}\n"
-            )
-    out = Path("build")
-    out.mkdir(exist_ok=True)
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "rounds": ROUNDS}
-    (out / "bench.json").write_text(
-        json.dumps({"machine": machine, "benches": found}, ensure_ascii=False, indent=1) + "\n",
-        encoding="utf-8",
-    )
+        part = [f"## {title}", "", *lines(measure(list(bench()))), ""]
+        sys.stdout.write("\n".join(part) + "\n")
+        told += part
+    if not wanted:
+        RESULTS.write_text("\n".join(told), encoding="utf-8")
 
 
 if __name__ == "__main__":

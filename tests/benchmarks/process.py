@@ -1,0 +1,38 @@
+"""A contender that is a process of its own: its last line, and its peak memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Process"]
+
+
+@dataclass
+class Process:
+    """A contender that is a command; ``peak`` is the largest resident size of its runs, in MB."""
+
+    command: list[str]
+    before: Callable[[], object] | None = None
+    """Run before each turn, outside the clock: a fresh folder, say."""
+    peak: int = 0
+
+    def __call__(self) -> str:
+        """The last line that the command prints."""
+        with (
+            tempfile.TemporaryFile() as errors,
+            subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=errors) as process,
+        ):
+            assert process.stdout
+            said = process.stdout.read().decode()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode:
+                errors.seek(0)
+                failed = errors.read().decode()[-500:]
+                raise RuntimeError(f"a contender ended with {process.returncode}: {failed}")
+        self.peak = max(self.peak, usage.ru_maxrss // 1024)
+        return said.strip().splitlines()[-1]

@@ -13,6 +13,7 @@ from typing import Any, Final
 import polars as pl
 import pyarrow as pa
 
+from extract.chart.copied import Mention, copied
 from extract.chart.screening import Screening
 from extract.his.landing import Landing
 from extract.his.records import HIT_COLUMNS
@@ -51,6 +52,7 @@ def diagnose(
     matched = [row for row in rows if row["matched"]]
     alike = _look_alikes(protocol, matcher, rows, tables, screening)
     statuses = _statuses(screening)
+    again = _copied(screening, tables["document"])
     terms = [
         {
             "term": leaf.term,
@@ -59,6 +61,7 @@ def diagnose(
             "matched": sum(leaf.index in row["leaves"] for row in matched),
             "needed": sum(_needed(matcher, leaf.index, row) for row in matched),
             "hits": dict(sorted(statuses[leaf.term].items())),
+            "copied": again[leaf.term],
             "look_alikes": alike.get(leaf.index, []),
         }
         for leaf in matcher.leaves
@@ -77,7 +80,11 @@ def diagnose(
 
 
 def _tables(landing: Landing) -> dict[str, pa.Table]:
-    return {table: landing.current(table, [column]) for table, column in HIT_COLUMNS.values()}
+    dated = {"document": ["written_at"]}
+    return {
+        table: landing.current(table, [column, *dated.get(table, ())])
+        for table, column in HIT_COLUMNS.values()
+    }
 
 
 def _needed(matcher: Matcher, leaf: int, row: _Match) -> bool:
@@ -91,6 +98,23 @@ def _statuses(screening: Screening) -> defaultdict[str, Counter[str]]:
         if kind == "keyword":
             found[term][assertion] += 1
     return found
+
+
+def _copied(screening: Screening, documents: pa.Table) -> Counter[str]:
+    """Hits by term that stand in a sentence copied from an earlier note of the matched visits."""
+    columns = (documents[name].to_pylist() for name in ("record_id", "written_at", "text"))
+    notes = {id_: (at, text) for id_, at, text in zip(*columns, strict=True)}
+    terms: dict[tuple[str, int], list[str]] = defaultdict(list)
+    mentions: list[Mention] = []
+    names = ("kind", "table", "patient_id", "record_id", "start", "term")
+    for kind, table, patient, id_, start, term in zip(
+        *(screening.evidence[name].to_pylist() for name in names), strict=True
+    ):
+        if kind == "keyword" and table == "document" and id_ in notes:
+            if (id_, start) not in terms:
+                mentions.append(Mention(patient, id_, *notes[id_], start))
+            terms[id_, start].append(term)
+    return Counter(term for one, _ in copied(mentions) for term in terms[one.record_id, one.start])
 
 
 def _overlap(leaves: Iterable[Leaf], matched: list[_Match]) -> Iterator[dict[str, Any]]:

@@ -168,7 +168,7 @@ def _explored(told: dict[str, Any]) -> Iterator[str]:
     )
     yield ""
     yield from table(
-        ("term", "visits", "matched", "needed", "hits", "negated"),
+        ("term", "visits", "matched", "needed", "hits", "negated", "copied"),
         (
             [
                 t["term"],
@@ -177,6 +177,7 @@ def _explored(told: dict[str, Any]) -> Iterator[str]:
                 t["needed"],
                 sum(t["hits"].values()),
                 t["hits"].get("negated", 0),
+                t["copied"],
             ]
             for t in told["terms"]
         ),

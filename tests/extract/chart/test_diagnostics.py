@@ -50,3 +50,21 @@ def test_nothing_landed_counts_nothing(rows, screened, protocol):
     tables = {table: rows.current(table) for table, _ in HIT_COLUMNS.values()}
     told = diagnose(protocol, screened().screening, rows.current("visit"), tables)
     assert (told["visits"], told["matched"], told["together"], told["months"]) == (0, 0, [], [])
+
+
+def test_a_sentence_copied_forward_is_counted_and_changes_nothing(rows, screened, protocol):
+    """Word for word from an earlier note of the same patient; a short one, or one said anew, is no copy."""
+    long = "患者三月前无明显诱因出现双手瘙痒，夜间加重。"
+    rows.eligible()
+    for day, text in (
+        (3, long),
+        (4, f"今日查房。{long}"),
+        (5, "瘙痒。"),
+        (6, "瘙痒。"),
+        (7, f"{long}{long}"),
+    ):
+        rows.visit(f"v{day}", day).note(f"n{day}", day, text, f"v{day}").lab(f"l{day}", day, "9", f"v{day}")
+    rows.patient("q").visit("q1", 9, "q").note("nq", 9, long, "q1", "q").lab("lq", 9, "9", "q1", "q")
+    tables = {table: rows.current(table) for table, _ in HIT_COLUMNS.values()}
+    told = diagnose(protocol, screened().screening, rows.current("visit"), tables)
+    assert {one["term"]: one["copied"] for one in told["terms"]} == {"瘙痒": 3, "IgE": 0}

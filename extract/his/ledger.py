@@ -265,19 +265,20 @@ class Ledger:
             "INSERT INTO incoming VALUES (?, ?, ?)", [(row, i, versions[row]) for i, row in first.items()]
         )
         found = self._db.execute(
-            "SELECT i.row, i.record_id, i.version, r.version, r.last_run = ?, r.gone_run, v.version IS NOT NULL"
+            "SELECT i.row, i.version, r.version, r.last_run = ?, r.gone_run, v.version IS NOT NULL"
             " FROM incoming i LEFT JOIN record r ON r.record_id = i.record_id"
             " LEFT JOIN version v ON v.record_id = i.record_id AND v.version = i.version ORDER BY i.row",
             (run,),
         ).fetchall()
-        fresh, now, kept = [], _now(), []
-        for row, record_id, version, old, twice, gone, landed in found:
+        fresh, now, older = [], _now(), []
+        for row, version, old, twice, gone, landed in found:
             seen.rows += 1
             if twice:
                 seen.rows -= 1
                 seen.repeated += version == old
                 seen.contradicted += version != old
                 if version >= old:
+                    older.append((row,))
                     continue
             elif old is None or gone is not None:
                 seen.new += 1
@@ -285,7 +286,6 @@ class Ledger:
                 seen.unchanged += 1
             else:
                 seen.changed += 1
-            kept.append((record_id, table, version, now, run, followed))
             if not landed:
                 fresh.append(row)
         # What a record was until now: history keeps the order in which its versions came and went.
@@ -296,14 +296,16 @@ class Ledger:
             " WHERE r.last_run <> ? AND (r.version <> i.version OR r.gone_run IS NOT NULL)",
             (run, now, run),
         )
-        self._db.executemany(
+        self._db.executemany("DELETE FROM incoming WHERE row = ?", older)
+        self._db.execute(
             "INSERT INTO record (record_id, tbl, version, last_seen, last_run, followed)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (record_id) DO UPDATE SET"
+            " SELECT record_id, ?, version, ?, ?, ? FROM incoming WHERE TRUE ORDER BY record_id"
+            " ON CONFLICT (record_id) DO UPDATE SET"
             " version = excluded.version, last_seen = excluded.last_seen, last_run = excluded.last_run,"
             " gone_run = NULL, followed = excluded.followed",
-            kept,
+            (table, now, run, followed),
         )
-        self._db.executemany("INSERT OR REPLACE INTO touched VALUES (?, ?)", [(k[0], k[2]) for k in kept])
+        self._db.execute("INSERT OR REPLACE INTO touched SELECT record_id, version FROM incoming")
         return fresh
 
     def stretches(self, record_id: str) -> list[Stretch]:

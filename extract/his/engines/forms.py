@@ -89,10 +89,10 @@ def formed(
     column: Sequence[object] | pa.Array, field: pa.Field, zone: ZoneInfo, unreadable: Counter[str] | None
 ) -> pa.Array:
     """One column in the form of ``field``; what cannot be read is NULL and counted under its name."""
+    quick = _quick(column, field) if isinstance(column, pa.Array) else _written_out(column, field.type)
+    if quick is not None:
+        return quick
     if isinstance(column, pa.Array):
-        quick = _quick(column, field)
-        if quick is not None:
-            return quick
         column = column.to_pylist()
     is_number = bool(field.metadata) and field.metadata.get(b"form") == NUMBER[b"form"]
     if not is_number and pa.types.is_string(field.type):
@@ -113,6 +113,24 @@ def formed(
             if unreadable is not None:
                 unreadable[field.name] += 1
     return pa.array(values, field.type)
+
+
+def _written_out(column: Sequence[object], wanted: pa.DataType) -> pa.Array | None:
+    """Times all written as ``2022-03-04 05:06:07``, read at once; None where any is written otherwise."""
+    if not pa.types.is_temporal(wanted):
+        return None
+    try:
+        texts = pa.array(column, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return None
+    # Python has no year 0, and Arrow has.
+    plain = pc.match_substring_regex(texts, r"^[1-9]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d$")
+    if not pc.all(plain, min_count=0).as_py():
+        return None
+    try:
+        return pc.cast(pc.cast(texts, pa.timestamp("s")), wanted, safe=False)
+    except pa.ArrowInvalid:  # a 13th month: who it is, is found one by one
+        return None
 
 
 def _quick(column: pa.Array, field: pa.Field) -> pa.Array | None:

@@ -98,3 +98,30 @@ def test_binds_are_found_only_where_they_are_binds():
     assert names(sql) == {"yes", "yes2"}
     assert for_duckdb("x = :k AND y = ':k'") == "x = $k AND y = ':k'"
     assert for_sqlalchemy("x = :k AND y = ':k' AND z::text = 1") == r"x = :k AND y = '\:k' AND z\:\:text = 1"
+
+
+@given(
+    st.lists(
+        st.none()
+        | st.datetimes().map(lambda time: f"{time:%Y-%m-%d %H:%M:%S}")
+        | st.sampled_from(["", "0000-01-01 00:00:00", "0000-00-00 00:00:00", "2022-02-30 10:00:00", "2022-03-04",
+                           "2022-03-04 24:00:00", "2022-03-04 10:00:60", " 2022-03-04 10:00:00", "2022-03-04 10:00+08"])
+    ),
+    st.sampled_from([pa.timestamp("s"), pa.date32()]),
+)  # fmt: skip
+def test_a_column_of_times_is_read_as_its_values_are_one_by_one(texts, wanted):
+    """Read at once where all are written out, and never otherwise than alone."""
+    one_by_one = as_date if pa.types.is_date(wanted) else as_time
+
+    def alone(text):
+        try:
+            return one_by_one(text, SHANGHAI)
+        except ValueError:
+            return None
+
+    together, apart = Counter(), Counter()
+    found = formed(texts, pa.field("at", wanted), SHANGHAI, together).to_pylist()
+    assert found == [alone(text) for text in texts]
+    for text in texts:
+        formed([text], pa.field("at", wanted), SHANGHAI, apart)
+    assert together == apart

@@ -27,6 +27,7 @@ bench: environment ## the measured comparisons, a table on stdout and build/benc
 
 soak: environment ## kill pulls at random for SOAK_SECONDS (120) and prove that nothing is lost or doubled; forge a snapshot 20,000 times
 	@$(BIN)/python tests/benchmarks/soak.py
+	@COHORTLOCK_SPEC_CASES=2000 $(BIN)/python -m pytest tests/extract/spec/test_agree.py -q -n 2 -o timeout=3600
 	@$(BIN)/python tests/benchmarks/tamper.py
 
 docs: environment ## regenerate docs/cli.md and the JSON Schema of study.toml

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from extract.errors import SiteInvalid
 from extract.his.engines.base import number
-from extract.his.engines.dialects import day_bind, said, with_days
+from extract.his.engines.dialects import day_bind, said, searched, with_days
 from extract.his.mapping import yields
 from extract.his.records import DATED_BY, HIT_COLUMNS, SCHEMAS
 from extract.his.sites import Site
@@ -68,19 +68,20 @@ def candidates(site: Site, protocol: Protocol, window: Window, day: Day) -> Stat
     """The superset query of one window. Raises ExpressionInvalid; SiteInvalid where nothing can be searched."""
     superset = Matcher.of(protocol.search).superset()
     leaves = [leaf.index for leaf in superset.leaves]
-    searched: dict[str, list[tuple[int, str]]] = {}
+    asked: dict[str, list[tuple[int, str]]] = {}
     for leaf in superset.leaves:
         for scope in leaf.scopes:
             table, column = HIT_COLUMNS[scope]
             if table in site.pack.tables:
-                searched.setdefault(table, []).append((leaf.index, leaf.condition(f"t.{column}")))
-    if not searched:
+                text = searched(f"t.{column}", site.dialect)
+                asked.setdefault(table, []).append((leaf.index, leaf.condition(text)))
+    if not asked:
         raise SiteInvalid(
             "the search asks only for fields that this site declares absent",
             "Ask for a field that the site has, or write the missing table's SELECT.",
         )
     found = "\n  UNION ALL\n".join(
-        _found(_select(site, table), hits, leaves) for table, hits in searched.items()
+        _found(_select(site, table), hits, leaves) for table, hits in asked.items()
     )
     sql = _filled(
         "candidates",

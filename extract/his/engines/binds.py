@@ -24,7 +24,7 @@ def for_duckdb(sql: str) -> str:
 
 def for_sqlalchemy(sql: str) -> str:
     """Colons inside literals and comments escaped, which ``text()`` would take for binds."""
-    return _PIECE.sub(lambda m: m[0] if m["bind"] else m[0].replace("\\", "\\\\").replace(":", "\\:"), sql)
+    return _PIECE.sub(lambda m: m[0] if m["bind"] else m[0].replace(":", "\\:"), sql)
 
 
 def for_odbc(sql: str) -> tuple[str, list[str]]:

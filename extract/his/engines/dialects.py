@@ -12,7 +12,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["TIME_WIDTH", "day_bind", "said", "with_days"]
+__all__ = ["TIME_WIDTH", "day_bind", "said", "searched", "with_days"]
 
 TIME_WIDTH: Final = 30
 """``CAST(x AS VARCHAR(30))`` is how a pack writes a time as text."""
@@ -39,6 +39,11 @@ def with_days(sql: str, dialect: str) -> str:
     return sql if form is None else _DAY_NAMES.sub(lambda match: form.format(name=match[1]), sql)
 
 
+def searched(column: str, dialect: str) -> str:
+    """A column as LIKE looks at it; MySQL refuses to compare a text with one that its code page lacks."""
+    return f"CONVERT({column} USING utf8mb4)" if dialect in {"mysql", "mariadb"} else column
+
+
 @lru_cache(maxsize=256)
 def said(sql: str, dialect: str) -> str:
     """A pack's common SELECT as ``dialect`` wants it; unchanged where the common text runs."""
@@ -52,7 +57,9 @@ def said(sql: str, dialect: str) -> str:
     name = "tsql" if dialect == "mssql" else "oracle"
     tree = sqlglot.parse_one(sql, read=name)
     tree = _typed_nulls(tree, dialect)
-    tree = tree.transform(_for_sql_server) if dialect == "mssql" else _null_stays_null(tree)
+    tree = (
+        tree.transform(_for_sql_server) if dialect == "mssql" else _null_stays_null(tree).transform(_with_nvl)
+    )
     return str(tree.sql(dialect=name, pretty=True))
 
 
@@ -127,3 +134,15 @@ def _never_null(part: Any) -> bool:
     if isinstance(part, exp.Coalesce):
         return any(_never_null(option) for option in part.expressions)
     return isinstance(part, exp.Literal)
+
+
+def _with_nvl(node: Any) -> Any:
+    """COALESCE as NVL: Oracle's COALESCE refuses a timestamp beside a date, its NVL converts."""
+    from sqlglot import exp
+
+    if not isinstance(node, exp.Coalesce):
+        return node
+    *rest, last = [node.this, *node.expressions]
+    for option in reversed(rest):
+        last = exp.Anonymous(this="NVL", expressions=[option, last])
+    return last

@@ -6,7 +6,6 @@ what the session needs is told from the product that answers.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -106,7 +105,7 @@ class OdbcEngine:
                 f"{self.where}: this is a database that does not run the common SQL",
                 f"Write [source] url with {product}+odbc:// so that the pack is said in its SQL.",
             )
-        # PostgreSQL's driver knows no such attribute; it is told by SET, and our own clock runs as well.
+        # PostgreSQL's driver knows no such attribute; it is told by SET.
         with suppress(self._odbc.Error):
             connection.timeout = self._seconds
         try:
@@ -131,10 +130,6 @@ class OdbcEngine:
         text, order = for_odbc(sql)
         deadline = time.monotonic() + self._seconds
         cursor = self._connection.cursor()
-        # Not every driver keeps the time; this one clock does.
-        timer = threading.Timer(self._seconds, _quietly, (cursor.cancel, self._odbc.Error))
-        timer.daemon = True
-        timer.start()
         try:
             if self.dialect == "mssql":
                 cursor.setinputsizes(sizes(order))
@@ -151,7 +146,6 @@ class OdbcEngine:
                 if time.monotonic() > deadline:
                     raise _too_long(self.where, self._seconds)  # noqa: TRY301 - the clock is looked at here
         except BaseException as error:
-            timer.cancel()
             late = time.monotonic() > deadline
             # First the server: a driver that closes its cursor may wait for the rest of the rows.
             self.abandoned()
@@ -163,7 +157,6 @@ class OdbcEngine:
                 else query_fault(error, self.where, self._seconds)
             ) from None
         finally:
-            timer.cancel()
             self._ended(cursor)
 
     def _ended(self, cursor: Any) -> None:

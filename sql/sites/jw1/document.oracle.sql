@@ -4,7 +4,7 @@
 -- grain: one row per note, per outpatient record, per request that carries a text
 -- phi: free text
 SELECT 'J|' || f.file_unique_id AS document_id,
-       'I|' || f.patient_id || '|' || CAST(f.visit_id AS VARCHAR(10)) AS visit_id,
+       NVL2(f.visit_id, 'I|' || f.patient_id || '|' || CAST(f.visit_id AS VARCHAR(10)), NULL) AS visit_id,
        f.patient_id             AS patient_id,
        f.topic                  AS kind,
        f.caption_date_time      AS written_at,

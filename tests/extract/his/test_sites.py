@@ -59,7 +59,7 @@ def test_a_password_is_taken_from_the_environment_and_never_shown(study, monkeyp
         ("sqlite://", "", "not a URL"),
         ("[source]", '[source]\nzone = "Mars/Base"', "not a time zone"),
         ("format = 1", "format = 1 x", "not valid TOML"),
-        ("sqlite:///", "mssql://", "not written for mssql"),
+        ("sqlite:///", "sybase://", "not written for sybase"),
         ("format = 1", 'format = 1\nabsent = ["visits"]', "'visits' is not a canonical table"),
         ("format = 1", 'format = 1\nabsent = ["visit"]', "visit is declared absent"),
     ],

@@ -192,6 +192,7 @@ class Place:
         self.fill, self._reopen = fill, reopen
         self._stack = contextlib.ExitStack()
         self._engine: Engine | None = None
+        self._chart: dict[str, list[dict[str, Any]]] | None = None
 
     @property
     def engine(self) -> Engine:
@@ -207,6 +208,7 @@ class Place:
 
     def load(self, records: Records) -> None:
         """Put these records in the place of the last."""
+        self._chart = None
         if self._reopen:
             self.close()
         self.fill(records)
@@ -223,15 +225,17 @@ class Place:
         return {r["visit_id"] for r in self.rows(statement, compiled.CANDIDATES)}
 
     def chart(self, search: Search, persons: list[str]) -> dict[str, list[dict[str, Any]]]:
-        """The canonical rows of these persons."""
+        """The canonical rows of these persons, asked for once."""
         asked = PROTOCOL.model_copy(update={"search": search})
-        return {
-            table: self.rows(
-                compiled.chart(self.site, asked, table, persons, self.engine.day),
-                compiled.chart_schema(self.site, table),
-            )
-            for table in self.site.pack.tables
-        }
+        if self._chart is None:
+            self._chart = {
+                table: self.rows(
+                    compiled.chart(self.site, asked, table, persons, self.engine.day),
+                    compiled.chart_schema(self.site, table),
+                )
+                for table in self.site.pack.tables
+            }
+        return self._chart
 
 
 def decided(found: set[str], chart: dict[str, list[dict[str, Any]]], search: Search) -> set[str]:

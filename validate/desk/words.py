@@ -114,7 +114,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "agreement": ("一致性", "Agreement"),
     "nothing_owed": ("无人尚缺：可以锁定。", "Nobody owes anything: ready to lock."),
     "first_only": (
-        "仅计双方在同一证据上的首次独立判断；后来的讨论与仲裁不计入。括号下为95%置信区间。",
+        "仅计双方在同一证据上的首次独立判断；后来的讨论与仲裁不计入。下方为95%置信区间。",
         "First independent opinions on the same evidence only; later talk and rulings never count. Below: 95 % interval.",
     ),
     "undefined": ("无定义", "undefined"),
@@ -140,7 +140,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "emergency": ("急诊", "emergency"),
     "aside": ("另有 {n} 处否定、既往、家族或假设", "{n} negated, past, family or hypothetical"),
     "more": ("还有 {n} 处", "{n} more"),
-    "n_notes": ("{n} 份文书", "{n} notes"),
+    "n_notes": ("{n} 份文书", "notes: {n}"),
     "mark_keyword": ("检索词", "search term"),
     "mark_criterion": ("标准", "criterion"),
     "mark_value": ("取值", "value"),

@@ -96,7 +96,7 @@
         if (answer.type === "opaqueredirect") { location.assign("/sign-in"); return; }
         if (answer.status < 500) {
           const said = answer.ok ? null : await answer.json();
-          if (said) { told(card, `${said.problem}. ${said.next}`, true); return; }
+          if (said) { refused(card, said); return; }
           card.dataset.given = verdict;
           told(card, `✓ ${judge.dataset.kept}`);
           return;
@@ -105,6 +105,12 @@
       told(card, judge.dataset.lost, true);
       await new Promise((go) => setTimeout(go, pause));
     }
+  }
+
+  // What was refused is not shown as chosen: the opinion that stands is.
+  function refused(card, why) {
+    for (const input of card.querySelectorAll(".verdict input")) input.checked = input.value === card.dataset.given;
+    told(card, `${why.problem}. ${why.next}`, true);
   }
 
   function said(card, verdict) {
@@ -133,7 +139,7 @@
     if (place < 0) return;
     choose(place);
     const card = cards[place];
-    const before = card.querySelector(`input[value="${last.before}"]`);
+    const before = card.querySelector(`.verdict input[value="${last.before}"]`);
     if (before && last.before !== card.querySelector("input:checked")?.value) {
       before.checked = true;
       keep(card, last.before);

@@ -36,6 +36,7 @@ class Locked:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     codebook: Mapping[str, Any] = field(default_factory=dict)
     flow: Mapping[str, Any] = field(default_factory=dict)
+    agreement: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _consistent(self)
@@ -71,7 +72,6 @@ def open(path: Path) -> Locked:  # noqa: A001 - dataset.open reads as what it do
             f"{path}: differs from what was signed: {'; '.join(p.message for p in report.problems[:5])}",
             "Restore the snapshot from its copy, or lock a new version.",
         )
-    flow_file = path / "flow.json"
     return Locked(
         protocol=load(path / "study.toml"),
         table=pq.read_table(path / "data.parquet"),
@@ -79,7 +79,8 @@ def open(path: Path) -> Locked:  # noqa: A001 - dataset.open reads as what it do
         version=path.resolve().name,
         manifest=_json(path / "manifest.json"),
         codebook=_json(path / "codebook.json"),
-        flow=_json(flow_file) if flow_file.is_file() else {},
+        flow=_json(path / "flow.json") if (path / "flow.json").is_file() else {},
+        agreement=_json(path / "agreement.json") if (path / "agreement.json").is_file() else {},
     )
 
 

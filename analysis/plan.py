@@ -4,6 +4,7 @@ table 1   what the groups were before: everything known at the first timepoint
 table 2   before, after and change, within groups and between them
 table 3   correlation of changes, overall and by stratum
 flow, safety, missing   how people came in, what happened to them, what is not there
+agreement   of the two reviewers and the two entries
 sensitivity, subgroup, limits   see ``analysis.sensitivity``
 """
 
@@ -53,6 +54,7 @@ def analyse(locked: Locked) -> Results:
     sensitivity(book, locked, groups)
     subgroups(book, locked)
     _missing(book, locked)
+    _agreement(book, locked)
     multiplicity(book)
     return book.close(locked.participants, protocol.analysis.published.items())
 
@@ -218,6 +220,30 @@ def _level(book: Book, group: Group, id_: str, at: str, values: Sequence[Cell]) 
         ("p", tested.p, method),
     ):
         book.add("3", id_, group.key, at, statistic, value, how, group.rows, note="; ".join(tested.notes))
+
+
+def _agreement(book: Book, locked: Locked) -> None:
+    """How far two reviewers, and two entries, agreed before anything was settled; as the lock wrote it down."""
+    review = locked.agreement.get("review", {}).get("overall", {})
+    if review.get("n") and review.get("kappa", {}).get("value") is not None:
+        n, kappa, share = review["n"], review["kappa"], review["percent"]["value"]
+        for statistic, value, method in (
+            ("n", n, "pairs of first opinions"),
+            ("percent", 100 * share, "percent of first opinions that agree"),
+            ("kappa", kappa["value"], "Cohen kappa of first opinions"),
+            ("ci_low", kappa["low"], "Cohen kappa of first opinions"),
+            ("ci_high", kappa["high"], "Cohen kappa of first opinions"),
+        ):
+            book.add("agreement", "review", ALL, "", statistic, value, method, (), n=n)
+    entry = locked.agreement.get("entry", {}).get("fields", {})
+    if entry.get("compared"):
+        n, errors = entry["compared"], entry["errors"]
+        for statistic, value, method in (
+            ("n", n, "fields that were entered twice"),
+            ("count", errors, "fields whose two entries differ"),
+            ("percent", 100 * errors / n, "percent of fields whose two entries differ"),
+        ):
+            book.add("agreement", "entry", ALL, "", statistic, value, method, (), n=n)
 
 
 def _missing(book: Book, locked: Locked) -> None:

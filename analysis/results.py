@@ -56,6 +56,7 @@ STATISTICS: Final = frozenset(
         "r_least",
         "r_greatest",
         "ratio",
+        "kappa",
         "slope",
         "intercept",
         "patients",

@@ -24,6 +24,7 @@ from analysis.dataset import Locked
 from analysis.report import annex, around, prose
 from analysis.report.cells import Frame, Sheet, plain
 from analysis.report.page import Drawing, Part, render
+from analysis.report.quality import gilbert
 from analysis.report.sheets import Writer
 from analysis.report.trace import untraced
 from analysis.report.wording import LANGUAGES, Language, say
@@ -43,6 +44,7 @@ _ANNEXES: Final[tuple[tuple[str, Callable[[Writer, int], Sheet | None]], ...]] =
     ("multiplicity", around.multiplicity),
     ("routing", annex.routing),
     ("printed", annex.printed),
+    ("gilbert", gilbert),
 )
 
 PAGE: Final = "report.html"
@@ -73,7 +75,15 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
     frame = Frame(results)
     parts = [_part(locked, frame, language, figures) for language in LANGUAGES]
     for part in parts:
-        sheets = (*part.tables, part.safety, part.missing, *part.around, part.routing, part.printed)
+        sheets = (
+            *part.tables,
+            part.safety,
+            part.missing,
+            *part.around,
+            part.routing,
+            part.printed,
+            part.quality,
+        )
         for sheet in sheets:
             if sheet is not None and sheet.body:
                 _to_csv(sheet, tables / f"table{sheet.name}-{part.language}.csv")
@@ -133,6 +143,7 @@ def _part(locked: Locked, frame: Frame, language: Language, folder: Path) -> Par
         methods=prose.methods(writer),
         routing=annexes.get("routing"),
         printed=annexes.get("printed"),
+        quality=annexes.get("gilbert"),
     )
 
 

@@ -302,6 +302,7 @@ def _body(writer: _Writer, part: Part) -> None:
     told("reading", part.reading)
     section("routing", [part.routing])
     section("h_printed", [part.printed])
+    section("gilbert", [part.quality])
 
 
 def _save(document: Draft, path: Path) -> None:

@@ -60,6 +60,7 @@ PHRASES: Final[dict[str, dict[Language, str]]] = {
     "robust": _two("相关系数的敏感性与亚组分析", "The correlation again: sensitivity and subgroups"),
     "limits": _two("变化量相关能说明与不能说明什么", "What a correlation of changes can and cannot say"),
     "multiplicity": _two("多重性一览", "Ledger of multiplicity"),
+    "gilbert": _two("病历回顾研究质量八项", "Quality of a chart review: eight items"),
     "declared": _two("方案声明与报告对照", "Declared and reported"),
     "routing": _two("检验方法的选择及依据", "How each test was chosen"),
     "reading": _two("解读须知", "How to read these numbers"),
@@ -140,6 +141,12 @@ METHODS: Final[dict[str, str]] = {
     "Spearman correlation": "Spearman等级相关",
     "least squares line": "最小二乘直线",
     "analysis of covariance": "协方差分析",
+    "pairs of first opinions": "首次意见对数",
+    "percent of first opinions that agree": "首次意见一致率",
+    "Cohen kappa of first opinions": "首次意见的Cohen κ",
+    "fields that were entered twice": "双录入字段数",
+    "fields whose two entries differ": "双录入不一致字段数",
+    "percent of fields whose two entries differ": "双录入不一致率",
     "partial correlation, first values taken out": "偏相关（去除首次值）",
     "Pearson correlation: one participant left out": "Pearson相关：逐例剔除",
     "Pearson correlation with the change of itself": "首次值与自身变化量的Pearson相关",
@@ -159,6 +166,7 @@ REASONS: Final[dict[str, dict[Language, str]]] = {
     "normality_unknown": _two(
         "例数过少或数值恒定，无法判断正态性", "too few or constant values to judge normality"
     ),
+    "gilbert": _two("病历回顾研究质量八项", "Quality of a chart review: eight items"),
     "declared": _two("方案规定按正态处理", "taken as normal by the protocol"),
     "declared_equal": _two("方案规定按正态处理，方差齐", "taken as normal by the protocol, variances equal"),
     "declared_unequal": _two(

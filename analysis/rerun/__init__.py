@@ -122,7 +122,7 @@ def _lines(locked: Locked, results: Results) -> Iterator[str]:
     levels = [g.key for g in groups_of(locked, locked.protocol.analysis.group).levels if g.rows]
     for row in results.rows:
         if (
-            row.table in {"flow", "missing"}
+            row.table in {"flow", "missing", "agreement"}
             or row.variable == "participants"
             or row.statistic not in STATISTICS
         ):

@@ -52,7 +52,11 @@ def compare(locked, folder: Path) -> tuple[int, list, list]:
     theirs = run(locked, results, folder)
     same, differing, absent = 0, [], []
     for row in results.rows:
-        if row.value is None or row.statistic not in STATISTICS or row.table in {"flow", "missing"}:
+        if (
+            row.value is None
+            or row.statistic not in STATISTICS
+            or row.table in {"flow", "missing", "agreement"}
+        ):
             continue
         key = (row.table, row.variable, row.group, row.timepoint, row.of, row.method, row.statistic)
         if key not in theirs:

@@ -50,6 +50,7 @@ class Part:
     around: Sequence[Sheet]
     routing: Sheet | None
     printed: Sheet | None
+    quality: Sheet | None
 
 
 def _tip(row: Result, language: Language) -> str:

@@ -1,0 +1,53 @@
+"""Gilbert's eight items: evidence from the protocol and the snapshot, and what is left to the authors."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from analysis.plan import analyse
+from analysis.report.cells import Frame, Num, plain
+from analysis.report.quality import gilbert
+from analysis.report.sheets import Writer
+from validate.review.agreement import Report, agreement
+
+
+@pytest.fixture(scope="module")
+def reviewed(locked, make_locked):
+    """The dataset with the agreement that the lock writes: 100 pairs of opinions, 400 fields entered twice."""
+    both = agreement([[60, 5], [3, 32]], ("met", "not_met"))
+    found = {
+        "review": Report(both, {"I1": both}).to_json(),
+        "entry": {"fields": {"errors": 3, "compared": 400}},
+    }
+    return make_locked(locked.table, agreement=found), both
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_agreement_is_given_as_the_snapshot_holds_it(reviewed, language):
+    one, both = reviewed
+    results = analyse(one)
+    sheet = gilbert(Writer(one, Frame(results), language), 13)
+    assert len(sheet.body) == 8
+    tested = sheet.body[-1].cells[1]
+    assert results.find("agreement", "review", "all", "", "kappa").value == both.kappa.value
+    assert f"κ = {both.kappa.value:.2f}" in plain(tested.pieces)
+    numbers = [p.text for p in tested.pieces if isinstance(p, Num)]
+    assert numbers[:2] == ["100", "92.0"]
+    assert numbers[-3:] == ["400", "3", "0.75"]
+
+
+def test_what_is_not_there_is_said(locked, results):
+    """No agreement in the snapshot: the item says so, and no number is made up."""
+    sheet = gilbert(Writer(locked, Frame(results), "en"), 13)
+    assert plain(sheet.body[-1].cells[1].pieces) == "The dataset carries no agreement of the reviewers"
+    assert not [r for r in results.rows if r.table == "agreement"]
+
+
+def test_what_no_program_knows_is_left_to_the_authors(locked, results):
+    sheet = gilbert(Writer(locked, Frame(results), "en"), 13)
+    left = {plain(row.cells[0].pieces): plain(row.cells[2].pieces) for row in sheet.body}
+    assert re.search("hypothesis", left["Blinding"])
+    assert re.search("meetings", left["Monitoring"])
+    assert locked.protocol.search.expression in plain(sheet.body[1].cells[1].pieces)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sqlite3
@@ -37,28 +38,30 @@ def bench_engines() -> Iterator[Contender]:
         for n in range(ROWS)
     ]
     name = f"bench_{uuid.uuid4().hex[:12]}"
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        _sqlite(folder / "his.db", rows)
-        _postgres(stack, name, rows)
-        _mariadb(stack, name, rows)
-        pg, my = sa.make_url(POSTGRES), sa.make_url(MARIADB)
-        urls = {
-            "SQLite": f"sqlite:///{folder / 'his.db'}",
-            "PostgreSQL, psycopg": f"{POSTGRES.rpartition('/')[0]}/{name}",
-            "MariaDB, pymysql": f"mariadb+pymysql://root@{my.host}:{my.port or 3306}/{name}?charset=utf8mb4",
-            "SQLite, ODBC": _odbc("sqlite", f"DRIVER={{SQLite3}};Database={folder / 'his.db'}"),
-            "PostgreSQL, ODBC": _odbc(
-                "postgresql",
-                f"DRIVER={{PostgreSQL Unicode}};SERVER={pg.host};PORT={pg.port};DATABASE={name};UID={pg.username}",
-            ),
-            "MariaDB, ODBC": _odbc(
-                "mariadb",
-                f"DRIVER={{MariaDB Unicode}};SERVER={my.host};PORT={my.port or 3306};DATABASE={name};UID={my.username}",
-            ),
-        }
-        for title, url in urls.items():
-            yield title, lambda url=url: _read(url)  # type: ignore[misc]
+    # The contenders run after this generator has ended.
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    _sqlite(folder / "his.db", rows)
+    _postgres(stack, name, rows)
+    _mariadb(stack, name, rows)
+    pg, my = sa.make_url(POSTGRES), sa.make_url(MARIADB)
+    urls = {
+        "SQLite": f"sqlite:///{folder / 'his.db'}",
+        "PostgreSQL, psycopg": f"{POSTGRES.rpartition('/')[0]}/{name}",
+        "MariaDB, pymysql": f"mariadb+pymysql://root@{my.host}:{my.port or 3306}/{name}?charset=utf8mb4",
+        "SQLite, ODBC": _odbc("sqlite", f"DRIVER={{SQLite3}};Database={folder / 'his.db'}"),
+        "PostgreSQL, ODBC": _odbc(
+            "postgresql",
+            f"DRIVER={{PostgreSQL Unicode}};SERVER={pg.host};PORT={pg.port};DATABASE={name};UID={pg.username}",
+        ),
+        "MariaDB, ODBC": _odbc(
+            "mariadb",
+            f"DRIVER={{MariaDB Unicode}};SERVER={my.host};PORT={my.port or 3306};DATABASE={name};UID={my.username}",
+        ),
+    }
+    for title, url in urls.items():
+        yield title, lambda url=url: _read(url)  # type: ignore[misc]
 
 
 def _read(url: str) -> int:

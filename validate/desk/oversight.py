@@ -20,7 +20,7 @@ from validate.review import queries
 from validate.review.accounts import require
 from validate.review.agreement import report
 from validate.review.cases import cases, eligible, opinions
-from validate.review.rules import Account, Action, Role
+from validate.review.rules import Account, Action, Phase, Role
 
 __all__ = ["router"]
 
@@ -69,12 +69,16 @@ def owed(request: Request, account: Account = signed_in) -> Response:
 
 @router.get("/agreement")
 def agreement(request: Request, account: Account = signed_in) -> Response:
-    """Agreement of first opinions as it stands now."""
+    """Agreement of first opinions as it stands now, over candidates that both have judged as a whole."""
     here = room(request)
     with here.database.reading() as connection:
         require(connection, account, Action.READ_AUDIT)
-        present = {c.candidate.patient_id for c in cases(connection).values() if c.candidate.present}
-        given = [one for one in opinions(connection) if one.patient_id in present]
+        judged = {
+            patient
+            for patient, one in cases(connection).items()
+            if one.candidate.present and one.phase is not Phase.INDEPENDENT
+        }
+        given = [one for one in opinions(connection) if one.patient_id in judged]
     criteria = [c.id for c in here.protocol.criteria]
     return here.page(request, "agreement.html", account=account, report=report(given, criteria))
 

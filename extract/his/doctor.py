@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import pyarrow as pa
 
-from extract.errors import CohortlockError
+from extract.errors import CohortlockError, WriteRight
 from extract.his.compile import Statement, candidates_sql
 from extract.his.drift import drift, source_tables
 from extract.his.engines.base import Engine
+from extract.his.guard.rights import TELLING, check_rights
+from extract.his.guard.session import FILES
 from extract.his.guard.statements import check_select
+from extract.his.guard.watch import check_hours
 from extract.his.sites import Site, load_site
 from extract.his.source import source
 from extract.study.folder import StudyFolder
@@ -62,12 +65,32 @@ def _live(engine: Engine, site: Site, protocol: Protocol) -> Iterator[Check]:
         yield _check("schema", False, problem)
     if not problems:
         yield _check("schema", True, f"{len(tables)} source tables have every column that the pack reads")
-    more = engine.rights(frozenset(tables))
-    for sentence in more:
-        yield _check("rights", True, f"warning: {sentence}; ask for an account that can only read")
-    if not more:
-        yield _check("rights", True, "no right beyond reading was found")
+    yield from _rights(engine, site, tables)
+    yield from _hours(site)
     yield from _terms(engine, protocol)
+
+
+def _rights(engine: Engine, site: Site, tables: Collection[str]) -> Iterator[Check]:
+    try:
+        borne = check_rights(engine, tables, site.safety)
+    except WriteRight as error:
+        yield _check(error.slug, False, str(error))
+        return
+    files = "a file opened read-only: nothing can be written"
+    told = files if engine.product in FILES else "the account has no right to write to what is read"
+    if engine.product not in {*FILES, *TELLING}:
+        told = "this database does not tell what the account may do; the session is read-only"
+    yield _check("rights", True, "; ".join(borne) or told)
+
+
+def _hours(site: Site) -> Iterator[Check]:
+    try:
+        check_hours(site)
+    except CohortlockError as error:
+        yield _check(error.slug, False, str(error))
+        return
+    if site.safety.blackout:
+        yield _check("hours", True, f"a pull may run now; blackout {', '.join(site.safety.blackout)}")
 
 
 def _terms(engine: Engine, protocol: Protocol) -> Iterator[Check]:

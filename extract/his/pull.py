@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,14 @@ import pyarrow.compute as pc
 from extract.his import compile as compiled
 from extract.his.disk import alone, storage_faults
 from extract.his.drift import check_drift
-from extract.his.engines.base import Engine
+from extract.his.guard.watch import Guard, check_hours, stoppable
 from extract.his.landing import Landing
 from extract.his.ledger import Ledger, Seen
 from extract.his.mapping import main_table, yields
 from extract.his.parts import Part, canonical
 from extract.his.records import KEY, SCHEMAS, record_id
 from extract.his.sites import Site, load_site
-from extract.his.source import source
+from extract.his.source import opened, source
 from extract.his.versions import content_hash, versions
 from extract.his.windows import Window, chart_span, windows
 from extract.study.folder import StudyFolder
@@ -64,6 +65,8 @@ class PullReport:
     patients: int = 0
     """Patients whose charts were pulled."""
     resumed: bool = False
+    load: str = ""
+    """The load report for the DBA; beside it the same as a page of text (.md)."""
 
     def to_json(self) -> dict[str, Any]:
         """The stable shape of ``cohortlock pull --json``."""
@@ -74,6 +77,7 @@ class PullReport:
             "candidates": self.candidates,
             "rejected": self.rejected,
             "seconds": self.seconds,
+            "load_report": self.load,
         }
 
 
@@ -81,20 +85,29 @@ def pull(folder: StudyFolder, *, progress: Progress | None = None) -> PullReport
     """Pull what is new and changed; ``progress(what, share)`` is told how far it is, share in 0..1.
 
     Raises ProtocolInvalid, SiteInvalid, Busy, StorageFault, DriverMissing, SourceUnreachable,
-    SourceRefused, SchemaDrift.
+    SourceRefused, SchemaDrift, and the guard's NotSelect, WriteRight, TooCostly, NotNow.
     """
     started = time.monotonic()
     protocol, site = folder.protocol(), load_site(folder)
-    with storage_faults(folder.landing), alone(folder.landing), source(site) as engine:
+    check_hours(site)
+    with (
+        stoppable(),
+        storage_faults(folder.landing),
+        alone(folder.landing),
+        source(site) as engine,
+        Guard(engine, site, partial(opened, site)) as guard,
+    ):
         check_drift(engine, site)
         ledger = Ledger(folder.landing)
         try:
             scope = _scope(protocol, site)
             pack = f"{site.pack.name} {site.pack.version}"
             run, resumed = ledger.begin(scope, pack, protocol.hash)
-            one = _Pull(folder.landing, protocol, site, engine, ledger, run, scope, progress or _silent)
+            load = _load_file(folder.landing, run)
+            guard.file(load, run)
+            one = _Pull(folder.landing, protocol, site, guard, ledger, run, scope, progress or _silent)
             one.do()
-            report = one.report(time.monotonic() - started, resumed=resumed)
+            report = one.report(time.monotonic() - started, resumed=resumed, load=load)
         finally:
             ledger.close()
     return report
@@ -102,6 +115,13 @@ def pull(folder: StudyFolder, *, progress: Progress | None = None) -> PullReport
 
 def _silent(_what: str, _share: float) -> None:
     """Nobody listens."""
+
+
+def _load_file(landing: Path, run: str) -> Path:
+    """Where the load report of this run goes; a run that was interrupted has one for each attempt."""
+    folder = landing / "load"
+    tries = sum(1 for _ in folder.glob(f"{run}*.json"))
+    return folder / (f"{run}.json" if tries == 0 else f"{run}.{tries + 1}.json")
 
 
 def _scope(protocol: Protocol, site: Site) -> str:
@@ -124,7 +144,7 @@ class _Pull:
     landing: Path
     protocol: Protocol
     site: Site
-    engine: Engine
+    guard: Guard
     ledger: Ledger
     run: str
     scope: str
@@ -178,10 +198,10 @@ class _Pull:
     # ---- candidates and patients ----
 
     def _candidates(self, window: Window) -> None:
-        statement = compiled.candidates(self.site, self.protocol, window, self.engine.day)
+        statement = compiled.candidates(self.site, self.protocol, window, self.guard.engine.day)
         seen, pairs = Seen(), []
         with self.ledger.transaction():
-            for batch in self._stream(statement, compiled.CANDIDATES):
+            for batch in self.guard.stream(statement, compiled.CANDIDATES):
                 visits, patients = (batch.column(name).to_pylist() for name in ("visit_id", "patient_id"))
                 found = [(v, p) for v, p in zip(visits, patients, strict=True) if v and p]
                 seen.rows += len(found)
@@ -192,10 +212,8 @@ class _Pull:
     def _patients(self) -> None:
         """Totals, counts, and the patients to ask for with the window of each."""
         self.progress("totals", 0.3)
-        total_batch = next(
-            iter(self._stream(compiled.totals(self.site, self.protocol, self.engine.day), compiled.TOTALS))
-        )
-        [total] = total_batch.to_pylist()
+        statement = compiled.totals(self.site, self.protocol, self.guard.engine.day)
+        [total] = self.guard.one(statement, compiled.TOTALS).to_pylist()
         counts = self._counts()
         visits = counts.setdefault("visit", {})
         visits |= {name: total[name] for name in ("without_patient", "without_date")}
@@ -228,7 +246,7 @@ class _Pull:
                 statement = compiled.Statement(count.file, count.sql, {})
                 named = "which" in yields(count.sql, self.site.dialect, count.file)
                 shape = compiled.NAMED if named else compiled.COUNTED
-                batch = next(iter(self._stream(statement, shape)))
+                batch = self.guard.one(statement, shape)
                 number = batch.column("n")[0].as_py()
                 if named and (which := batch.column("which")[0].as_py()):
                     self.ledger.name(self.run, count.table, count.reason, which)
@@ -244,7 +262,7 @@ class _Pull:
             asked |= due
             met: set[str] = set()
             for keys in self._batches(sorted(due)):
-                for batch in self._stream(compiled.merged(self.site, keys), compiled.MERGED):
+                for batch in self.guard.stream(compiled.merged(self.site, keys), compiled.MERGED):
                     old, new = (batch.column(name).to_pylist() for name in ("patient_id", "merged_into"))
                     for pair in zip(old, new, strict=True):
                         whole = group.get(pair[0], {pair[0]}) | group.get(pair[1], {pair[1]})
@@ -262,8 +280,8 @@ class _Pull:
             with self.ledger.transaction():
                 schema = compiled.chart_schema(self.site, table)
                 for keys in self._batches(patients):
-                    statement = compiled.chart(self.site, self.protocol, table, keys, self.engine.day)
-                    for batch in self._stream(statement, schema, unreadable):
+                    statement = compiled.chart(self.site, self.protocol, table, keys, self.guard.engine.day)
+                    for batch in self.guard.stream(statement, schema, unreadable):
                         self._land(table, batch, part, seen)
                 if part.rows:
                     self.ledger.add_part(part.name, self.run, table, window, part.rows, part.close())
@@ -291,17 +309,6 @@ class _Pull:
         part.write(batch, ids, found, fresh)
         self.ledger.landed(part.name, ((ids[row], found[row]) for row in fresh))
 
-    def _stream(
-        self, statement: compiled.Statement, schema: pa.Schema, unreadable: Counter[str] | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        return self.engine.stream(
-            statement.sql,
-            statement.params,
-            schema,
-            batch_rows=self.site.limits.batch_rows,
-            unreadable=unreadable,
-        )
-
     def _batches(self, patients: Sequence[str]) -> Iterator[Sequence[str]]:
         size = self.site.limits.key_batch
         for start in range(0, len(patients), size):
@@ -325,7 +332,7 @@ class _Pull:
         finally:
             landing.close()
 
-    def report(self, seconds: float, *, resumed: bool) -> PullReport:
+    def report(self, seconds: float, *, resumed: bool, load: Path) -> PullReport:
         tasks = self.ledger.tasks(self.run)
         gone = self.ledger.gone(self.run)
         records = {
@@ -347,4 +354,5 @@ class _Pull:
             seconds=round(seconds, 3),
             patients=len(self.ledger.asked(self.run)),
             resumed=resumed,
+            load=str(load),
         )

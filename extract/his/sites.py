@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from extract.errors import SiteInvalid
+from extract.his.guard.settings import Safety
 from extract.his.guard.statements import check_select
 from extract.his.mapping import check_yield
 from extract.his.packs import Count, LabConcept, LakeRules, LinkRule, Pack, PackTable, parse_model, read_pack
@@ -70,6 +71,7 @@ class _SiteFile(_Model):
     absent: tuple[str, ...] = ()
     source: _Source
     limits: Limits = Limits()
+    safety: Safety = Safety()
 
 
 class Site(_Model):
@@ -79,6 +81,7 @@ class Site(_Model):
     url: str = Field(repr=False)
     zone: str
     limits: Limits
+    safety: Safety = Safety()
     root: Path
     """The study's folder, against which relative paths in ``url`` are read."""
 
@@ -123,7 +126,9 @@ def load_site(folder: StudyFolder) -> Site:
         check_yield(table, dialect_of(url))
     for count in pack.counts:
         check_select(count.sql, dialect_of(url), f"{pack.name}/{count.file}")
-    return Site(pack=pack, url=url, zone=read.source.zone, limits=read.limits, root=folder.root)
+    return Site(
+        pack=pack, url=url, zone=read.source.zone, limits=read.limits, safety=read.safety, root=folder.root
+    )
 
 
 def _pack_folder(name: str, root: Path) -> Traversable:

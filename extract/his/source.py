@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from extract.his.engines.base import Engine
 from extract.his.sites import Site
 
-__all__ = ["is_odbc", "source"]
+__all__ = ["is_odbc", "opened", "source"]
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def source(site: Site) -> Iterator[Engine]:
 
     Raises DriverMissing, SourceUnreachable, SourceRefused, SiteInvalid.
     """
-    engine = _opened(site)
+    engine = opened(site)
     try:
         yield engine
     finally:
@@ -30,7 +30,8 @@ def is_odbc(url: str) -> bool:
     return scheme == "odbc" or scheme.endswith("+odbc")
 
 
-def _opened(site: Site) -> Engine:
+def opened(site: Site) -> Engine:
+    """A session that its caller closes. Raises as ``source``."""
     if site.dialect == "duckdb":
         from extract.his.engines.lake import LakeEngine
 

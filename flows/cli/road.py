@@ -107,6 +107,7 @@ def _pull_lines(told: dict[str, Any]) -> Iterator[str]:
         ("table", *kinds), ([name, *(counts[k] for k in kinds)] for name, counts in told["records"].items())
     )
     yield f"{told['candidates']} visits may satisfy the search, {told['seconds']:.1f} s"
+    yield f"load report for the DBA: {told['load_report']}"
     for rejected in told["rejected"]:
         yield f"not taken: {rejected['count']} of {rejected['table']}: {rejected['reason']}"
     yield told["notice"]["text"][tongue()]

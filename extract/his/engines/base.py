@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
 import pyarrow as pa
@@ -27,6 +27,16 @@ class Engine(Protocol):
     """A read-only session with one database."""
 
     dialect: str
+    """The SQL that is spoken, by SQLAlchemy's name."""
+    where: str
+    """Host and database, without a password."""
+    abandoned: Callable[[], object]
+    """Called when a stream is left before its end, before the driver cleans up; set by the guard."""
+
+    @property
+    def product(self) -> str:
+        """What answers: postgresql, mariadb, mysql, oracle, mssql, sqlite, duckdb; "" for another."""
+        ...
 
     def stream(
         self,
@@ -45,16 +55,19 @@ class Engine(Protocol):
         """
         ...
 
+    def ask(self, sql: str, params: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
+        """Rows of a small statement about the session, its rights or a plan; what it sets is kept.
+
+        Raises SourceUnreachable, SourceRefused, SchemaDrift.
+        """
+        ...
+
     def day(self, iso: str) -> object:
         """A bind that compares with the source's times: the start of the day ``YYYY-MM-DD``."""
         ...
 
     def columns(self, table: str) -> frozenset[str] | None:
         """Lower-case column names of a table or view (``schema.table`` or ``table``); None: no such table."""
-        ...
-
-    def rights(self, tables: frozenset[str]) -> list[str]:
-        """Sentences about what the account could do beyond reading; empty when nothing was found."""
         ...
 
     def close(self) -> None:

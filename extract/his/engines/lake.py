@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from extract.errors import SourceUnreachable
+from extract.his.engines.base import unwatched
 from extract.his.engines.binds import for_duckdb, names
 from extract.his.engines.faults import connection_fault, query_fault
 from extract.his.engines.forms import formed
@@ -27,7 +28,7 @@ _SMALL: Final = 64 * 2**20
 class LakeEngine:
     """A folder whose files are tables by their names (case does not matter), or one DuckDB file."""
 
-    dialect = "duckdb"
+    dialect = product = "duckdb"
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class LakeEngine:
         Raises SourceUnreachable.
         """
         self.where = path.name
+        self.abandoned: Callable[[], object] = unwatched
         self._zone = ZoneInfo(zone)
         self._seconds = seconds
         if not path.exists():
@@ -93,6 +95,14 @@ class LakeEngine:
         finally:
             timer.cancel()
 
+    def ask(self, sql: str, params: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
+        """See ``Engine.ask``."""
+        try:
+            found = self._connection.execute(for_duckdb(sql), dict(params or {})).fetchall()
+        except duckdb.Error as error:
+            raise query_fault(error, self.where, self._seconds) from None
+        return [tuple(row) for row in found]
+
     def day(self, iso: str) -> object:
         """See ``Engine.day``: DuckDB compares a text bind with dates, times and texts alike."""
         return iso
@@ -105,10 +115,6 @@ class LakeEngine:
         binds = {"name": name.lower(), **({"schema": schema.lower()} if schema else {})}
         found = frozenset(str(row[0]) for row in self._connection.execute(query, binds).fetchall())
         return found or None
-
-    def rights(self, tables: frozenset[str]) -> list[str]:  # noqa: ARG002 - the protocol's signature
-        """See ``Engine.rights``: the session cannot write, and files have no accounts."""
-        return []
 
     def close(self) -> None:
         """See ``Engine.close``."""

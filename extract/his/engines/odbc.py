@@ -196,10 +196,6 @@ class OdbcEngine:
         finally:
             self._ended(cursor)
 
-    def rights(self, tables: frozenset[str]) -> list[str]:  # noqa: ARG002 - the protocol's signature
-        """See ``Engine.rights``: ODBC has no common way to ask; the session itself is read-only."""
-        return []
-
     def close(self) -> None:
         """See ``Engine.close``."""
         _quietly(self._connection.close, self._odbc.Error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from extract.errors import DriverMissing, SchemaDrift, SiteInvalid, SourceUnreachable
+from extract.his.engines.base import unwatched
 from extract.his.engines.binds import for_sqlalchemy, is_term, names
 from extract.his.engines.dialects import day_bind
 from extract.his.engines.faults import connection_fault, query_fault
@@ -52,6 +52,7 @@ class RelationalEngine:
         self._zone = ZoneInfo(zone)
         self._seconds = seconds
         self._deadline = float("inf")
+        self.abandoned: Callable[[], object] = unwatched
         self._file: Path | None = None
         self._engine = self._created(parsed, root)
         self._connection = self._connected()
@@ -130,21 +131,28 @@ class RelationalEngine:
         binds = {name: value for name, value in params.items() if name in wanted}
         options = {"stream_results": True, "max_row_buffer": batch_rows}
         self._deadline = time.monotonic() + self._seconds
+        result: sa.CursorResult[Any] | None = None
         try:
-            with self._connection.execute(self._text(sql, binds), binds, execution_options=options) as result:
-                for rows in result.partitions(batch_rows):
-                    columns = list(zip(*rows, strict=True))
-                    yield pa.record_batch(
-                        [
-                            formed(column, field, self._zone, unreadable)
-                            for column, field in zip(columns, schema, strict=True)
-                        ],
-                        schema=schema,
-                    )
-        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise query_fault(getattr(error, "orig", None) or error, self.where, self._seconds) from None
+            result = self._connection.execute(self._text(sql, binds), binds, execution_options=options)
+            for rows in result.partitions(batch_rows):
+                columns = list(zip(*rows, strict=True))
+                yield pa.record_batch(
+                    [
+                        formed(column, field, self._zone, unreadable)
+                        for column, field in zip(columns, schema, strict=True)
+                    ],
+                    schema=schema,
+                )
+        except BaseException as error:
+            # First the server: a driver that closes its cursor may wait for the rest of the rows.
+            self.abandoned()
+            if isinstance(error, sa.exc.SQLAlchemyError | sqlite3.Error):
+                raise query_fault(getattr(error, "orig", None) or error, self.where, self._seconds) from None
+            raise
         finally:
             self._deadline = float("inf")
+            if result is not None:
+                _quietly(result.close)
             self._ended()
 
     def _ended(self) -> None:
@@ -153,6 +161,18 @@ class RelationalEngine:
             self._connection.rollback()
         except sa.exc.SQLAlchemyError:
             self._connection.invalidate()
+
+    def ask(self, sql: str, params: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
+        """See ``Engine.ask``."""
+        try:
+            with self._connection.execute(sa.text(for_sqlalchemy(sql)), dict(params or {})) as result:
+                rows = [tuple(row) for row in result] if result.returns_rows else []
+            self._connection.commit()
+        except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+            raise query_fault(getattr(error, "orig", None) or error, self.where, self._seconds) from None
+        finally:
+            self._ended()
+        return rows
 
     def day(self, iso: str) -> object:
         """See ``Engine.day``."""
@@ -170,34 +190,6 @@ class RelationalEngine:
             raise fault from None
         finally:
             self._ended()
-
-    def rights(self, tables: frozenset[str]) -> list[str]:
-        """See ``Engine.rights``; PostgreSQL and SQLite can tell."""
-        if self._file is not None:
-            writable = os.access(self._file, os.W_OK)
-            return [f"{self._file.name} is writable for this user (opened read-only)"] if writable else []
-        if self.dialect != "postgresql":
-            return []
-        found = []
-        try:
-            query = sa.text(
-                "SELECT has_table_privilege(to_regclass(:name), 'INSERT, UPDATE, DELETE, TRUNCATE')"
-            )
-            if self._one(sa.text("SELECT current_setting('is_superuser')")) == "on":
-                return ["the account is a superuser"]
-            found = [
-                f"the account may change {table}"
-                for table in sorted(tables)
-                if self._one(query.bindparams(name=table))
-            ]
-        except sa.exc.DBAPIError as error:
-            raise query_fault(error.orig or error, self.where, self._seconds) from None
-        finally:
-            self._ended()
-        return found
-
-    def _one(self, statement: sa.TextClause) -> object:
-        return self._connection.execute(statement).scalar()
 
     def close(self) -> None:
         """See ``Engine.close``."""

@@ -138,8 +138,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_demo(demo: Path, postgres_url: str) -> Iterator[str]:
-    """The same demo hospital on PostgreSQL."""
+def postgres_admin(demo: Path, postgres_url: str) -> Iterator[str]:
+    """The same demo hospital on PostgreSQL, as its superuser."""
     name = f"his_{uuid.uuid4().hex[:12]}"
     admin = postgres_url.replace("+psycopg", "")
     with psycopg.connect(admin, autocommit=True) as connection:
@@ -151,6 +151,20 @@ def postgres_demo(demo: Path, postgres_url: str) -> Iterator[str]:
     finally:
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgres_demo(postgres_admin: str) -> Iterator[str]:
+    """The same, as an account that may read its tables and nothing else."""
+    role = f"reader_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_admin.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN")
+        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+        try:
+            yield postgres_admin.replace("postgres@", f"{role}@")
+        finally:
+            connection.execute(f"DROP OWNED BY {role}")
+            connection.execute(f"DROP ROLE {role}")
 
 
 @pytest.fixture

@@ -19,10 +19,17 @@ def test_a_healthy_site(study):
     assert found["encoding"]["message"].startswith(f"{terms} search terms")
 
 
-def test_rights_beyond_reading_are_warned_of(postgres_demo, studies, tmp_path):
-    found = by_id(doctor(studies(tmp_path / "s", postgres_demo)))
-    assert "superuser" in found["rights"]["message"]
-    assert found["rights"]["ok"]
+def test_a_right_to_write_is_a_check_that_fails(postgres_demo, postgres_admin, studies, tmp_path):
+    found = by_id(doctor(studies(tmp_path / "admin", postgres_admin)))
+    assert "superuser" in found["write-right"]["message"]
+    assert not found["write-right"]["ok"]
+    assert "encoding" in found
+    found = by_id(doctor(studies(tmp_path / "reader", postgres_demo)))
+    assert found["rights"] == {
+        "id": "rights",
+        "ok": True,
+        "message": "the account has no right to write to what is read",
+    }
 
 
 def test_every_missing_column_is_its_own_line(study, change):

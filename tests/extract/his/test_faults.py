@@ -70,12 +70,12 @@ def test_a_login_that_is_refused(studies, tmp_path, postgres_url, part):
     assert "refuses the login" in fault.message
 
 
-def test_an_account_that_may_not_read_a_table(studies, tmp_path, postgres_demo):
+def test_an_account_that_may_not_read_a_table(studies, tmp_path, postgres_admin):
     role = f"blind_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(postgres_demo.replace("+psycopg", ""), autocommit=True) as admin:
+    with psycopg.connect(postgres_admin.replace("+psycopg", ""), autocommit=True) as admin:
         admin.execute(f"CREATE ROLE {role} LOGIN")
         try:
-            url = postgres_demo.replace("postgres@", f"{role}@")
+            url = postgres_admin.replace("postgres@", f"{role}@")
             assert "may not read" in refused(studies(tmp_path / "s", url), SourceRefused).message
         finally:
             admin.execute(f"DROP ROLE {role}")
@@ -208,8 +208,8 @@ def test_the_session_cannot_write_on_sqlite(hospital, tmp_path):
     engine.close()
 
 
-def test_the_session_cannot_write_on_postgresql(postgres_demo, tmp_path):
-    engine = RelationalEngine(postgres_demo, root=tmp_path, zone="UTC", seconds=5)
+def test_the_session_cannot_write_on_postgresql(postgres_admin, tmp_path):
+    engine = RelationalEngine(postgres_admin, root=tmp_path, zone="UTC", seconds=5)
     with pytest.raises(SourceRefused, match="could not run"):
         drained(engine, "DELETE FROM lab_result RETURNING 1")
     assert drained(engine, "SELECT COUNT(*) FROM lab_result")[0].to_pylist()[0]["n"] > 0

@@ -99,7 +99,9 @@ def study_of(folder: Path, url: str) -> StudyFolder:
     folder.mkdir(parents=True)
     shutil.copy(Path(protocol.__file__).parent / "templates" / "esr-pain" / "study.toml", folder)
     (folder / "site.toml").write_text(
-        f'format = 1\npack = "jw1"\n[source]\nurl = "{url}"\n[limits]\nwindow = "decade"\n', encoding="utf-8"
+        f'format = 1\npack = "jw1"\n[source]\nurl = "{url}"\n[limits]\nwindow = "decade"\n'
+        '[safety]\nallow_write_right = "the owner of a database made for this test"\n',
+        encoding="utf-8",
     )
     return StudyFolder.at(folder)
 

@@ -198,7 +198,7 @@ def test_progress_only_goes_forward_and_the_report_is_json(study):
     assert shares == sorted(shares)
     assert told[-1] == ("done", 1.0)
     shape = json.loads(json.dumps(report.to_json()))
-    assert set(shape) == {"run", "windows", "records", "candidates", "rejected", "seconds"}
+    assert set(shape) == {"run", "windows", "records", "candidates", "rejected", "seconds", "load_report"}
     assert {row["state"] for row in shape["windows"]} == {"done"}
 
 

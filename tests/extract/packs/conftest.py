@@ -45,10 +45,10 @@ window = "decade"
 class Pulled:
     """What a pull of one search brought."""
 
-    def __init__(self, root, *, expression, dates, pack, url):
+    def __init__(self, root, *, expression, dates, pack, url, more=""):
         root.mkdir(parents=True, exist_ok=True)
         (root / "study.toml").write_text(STUDY.format(expression=expression, dates=dates), encoding="utf-8")
-        (root / "site.toml").write_text(SITE.format(pack=pack, url=url), encoding="utf-8")
+        (root / "site.toml").write_text(SITE.format(pack=pack, url=url) + more, encoding="utf-8")
         self.folder = StudyFolder.at(root)
         self.report = pull(self.folder)
         self.landing = Landing(self.folder.landing)

@@ -158,14 +158,19 @@ class Results:
         """The participants behind a number."""
         return tuple(self.participants[i] for i in row.rows)
 
-    def to_csv(self, path: Path) -> None:
-        """Write ``results.csv``: exactly COLUMNS; an undefined value is empty."""
+    def to_csv(self, path: Path, *, first: str = "") -> None:
+        """Write ``results.csv``: exactly COLUMNS; an undefined value is empty.
+
+        What Table 1 knows once stands there at ``first``, the timepoint at which it was known, so that
+        every number of Tables 1 to 3 has one.
+        """
         with path.open("w", encoding="utf-8", newline="") as file:
             out = csv.writer(file, lineterminator="\n")
             out.writerow(COLUMNS)
             for r in self.rows:
                 value = "" if r.value is None else repr(r.value)
-                out.writerow((r.table, r.variable, r.group, r.timepoint, r.statistic, value, r.method, r.n))
+                at = r.timepoint or (first if r.table == "1" else "")
+                out.writerow((r.table, r.variable, r.group, at, r.statistic, value, r.method, r.n))
 
     def to_arrow(self) -> pa.Table:
         """The frame with ``of``, ``chosen``, ``note`` and the participants behind each number."""

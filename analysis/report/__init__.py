@@ -69,7 +69,7 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
     figures, tables = out_dir / "figures", out_dir / "tables"
     for folder in (figures, tables):
         folder.mkdir(parents=True, exist_ok=True)
-    results.to_csv(out_dir / "results.csv")
+    results.to_csv(out_dir / "results.csv", first=locked.protocol.first)
     results.to_parquet(out_dir / "results.parquet")
     write_script(locked, results, out_dir / "rerun.R")
     frame = Frame(results)

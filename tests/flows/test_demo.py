@@ -87,9 +87,9 @@ def results(demo) -> dict[tuple[str, str, str, str], float]:
 
 PRINTED = {
     # (variable, timepoint): mean and SD of responders, then of the others. Source: the paper's Tables 1 and 2.
-    ("age", ""): ("51.86 10.93", "54.41 12.26"),
-    ("course_months", ""): ("17.15 8.72", "21.44 10.05"),
-    ("bmi", ""): ("24.21 2.98", "25.14 3.52"),
+    ("age", "T0"): ("51.86 10.93", "54.41 12.26"),
+    ("course_months", "T0"): ("17.15 8.72", "21.44 10.05"),
+    ("bmi", "T0"): ("24.21 2.98", "25.14 3.52"),
     ("vas", "T0"): ("6.62 1.28", "6.12 1.35"),
     ("esr", "T0"): ("30.94 13.21", "23.41 10.62"),
     ("crp", "T0"): ("9.52 5.88", "7.18 4.51"),

@@ -22,13 +22,13 @@ test: environment ## ruff, mypy, import-linter and all tests
 lint: environment ## ruff, mypy and import-linter alone
 	@.ci/lint
 
-bench: environment ## the measured comparisons, a table on stdout and build/bench.json
+bench: environment ## the measured comparisons, into tests/benchmarks/RESULTS.md
 	@$(BIN)/python tests/benchmarks/run.py
 
-soak: environment ## kill pulls at random for SOAK_SECONDS (120) and prove that nothing is lost or doubled; forge a snapshot 20,000 times
+soak: environment ## kill pulls at random for SOAK_SECONDS (120) and prove that nothing is lost or doubled; forge a snapshot 20,000 times; 2,000 questions on every engine
 	@$(BIN)/python tests/benchmarks/soak.py
-	@COHORTLOCK_SPEC_CASES=2000 $(BIN)/python -m pytest tests/extract/spec/test_agree.py -q -n 2 -o timeout=3600
 	@$(BIN)/python tests/benchmarks/tamper.py
+	@COHORTLOCK_SPEC_CASES=2000 $(BIN)/python -m pytest tests/extract/spec/test_agree.py -q -n 2 -o timeout=3600
 
 docs: environment ## regenerate docs/cli.md and the JSON Schema of study.toml
 	@$(BIN)/python -m flows.cli.reference

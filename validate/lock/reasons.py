@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Table, select
 from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from extract.study.protocol import load
-from extract.study.storage import database_url, open_engine
+from extract.study.storage import database_exists, database_url, open_engine
 from extract.study.tables import audit_event, entry, query, resolution, study_event
 from validate.lock.canonical import sha256
 from validate.lock.manifest import MANIFEST
@@ -109,7 +109,7 @@ def acts_between(before: Path, after: Path) -> Acts | None:
     if not (root / "study.toml").is_file() or before.resolve().parent.parent != root:
         return None
     folder = StudyFolder(root)
-    if not folder.database.is_file():
+    if not database_exists(folder):
         return None
     manifests = [(path / MANIFEST).read_bytes() for path in (before, after)]
     told = [json.loads(data) for data in manifests]

@@ -68,7 +68,7 @@ class Guard:
         self._statement = ""
         self._open: Iterator[pa.RecordBatch] | None = None
         self._rows = 0
-        self._plans: dict[tuple[str, str], Plan] = {}
+        self._plans: dict[str, tuple[int, Plan]] = {}
         self._session: int | None = None
         self._canary: Canary | None = None
         self._file: Path | None = None
@@ -192,12 +192,12 @@ class Guard:
         return batch
 
     def _plan(self, statement: Statement) -> Plan:
-        key = (statement.name, statement.sql)
-        if key not in self._plans:
-            self._plans[key] = check_plan(
-                self.engine, statement.name, statement.sql, statement.params, self.site.safety
-            )
-        return self._plans[key]
+        """The plan of the longest list of keys so far: a shorter one of the same statement costs no more."""
+        binds, plan = self._plans.get(statement.name, (-1, Plan()))
+        if len(statement.params) > binds:
+            plan = check_plan(self.engine, statement.name, statement.sql, statement.params, self.site.safety)
+            self._plans[statement.name] = (len(statement.params), plan)
+        return plan
 
     def _counted(self, rows: int) -> None:
         self._rows += rows

@@ -152,7 +152,9 @@ class RelationalEngine:
         finally:
             self._deadline = float("inf")
             if result is not None:
+                cursor = result.cursor
                 _quietly(result.close)
+                _let_go(cursor)
             self._ended()
 
     def _ended(self) -> None:
@@ -203,6 +205,17 @@ def _quietly(action: Callable[[], object]) -> None:
         action()
     except (sa.exc.SQLAlchemyError, sqlite3.Error):
         return
+
+
+def _let_go(cursor: Any) -> None:
+    """Forget the unread rows of a session that is gone.
+
+    Thrown away, pymysql's cursor would read them once more, fail, and write a traceback to stderr.
+    """
+    unread: Any = getattr(cursor, "_result", None)
+    if getattr(unread, "unbuffered_active", False):
+        unread.unbuffered_active = False
+        cursor.connection = None
 
 
 def _where(url: sa.URL) -> str:

@@ -52,7 +52,9 @@ def both(pulled, database):
     urls = {"duckdb": f"duckdb:///{FILES}", "postgresql": database}
     borne = '[safety]\nallow_write_right = "the owner of a database made for this test"\n'
     return {
-        name: [pulled(expression=e, dates=DATES, pack="omop54", url=url, more=borne) for e in (LOW_BACK, NECK)]
+        name: [
+            pulled(expression=e, dates=DATES, pack="omop54", url=url, more=borne) for e in (LOW_BACK, NECK)
+        ]
         for name, url in urls.items()
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from extract.chart.screening import screen
 from extract.his.landing import Landing
 from extract.his.pull import pull
 from extract.his.records import HIT_COLUMNS, SCHEMAS
@@ -24,15 +25,16 @@ def reference(demo, tmp_path_factory, request):
     )
     study = StudyFolder.at(folder)
     pull(study)
+    screen(study)
     return study, Landing(study.landing)
 
 
 @pytest.mark.parametrize("place", ["parquet", "csv", "postgresql"])
-def test_every_engine_gives_the_same_candidates_records_and_hashes(
+def test_every_engine_gives_the_same_candidates_records_evidence_and_hashes(
     place, reference, demo, studies, tmp_path, request
 ):
     url = request.getfixturevalue("postgres_demo") if place == "postgresql" else f"duckdb:///{demo / place}"
-    _, expected = reference
+    of_reference, expected = reference
     study = studies(tmp_path / "study", url)
     pull(study)
     found = Landing(study.landing)
@@ -44,6 +46,11 @@ def test_every_engine_gives_the_same_candidates_records_and_hashes(
             found.current(table).select(schema.names).equals(expected.current(table).select(schema.names))
         ), table
     assert found.content_hashes() == expected.content_hashes()
+    screen(study)
+    assert study.screen.joinpath("evidence.parquet").stat().st_size > 1000
+    for file in sorted(of_reference.screen.glob("*.parquet")):
+        # Candidates, evidence, values, verdicts, matches and links: the same bytes.
+        assert study.screen.joinpath(file.name).read_bytes() == file.read_bytes(), file.name
 
 
 def test_the_reference_is_a_hospital_worth_comparing(reference):

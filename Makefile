@@ -23,6 +23,7 @@ lint: environment ## ruff, mypy and import-linter alone
 	@.ci/lint
 
 bench: environment ## the measured comparisons, into tests/benchmarks/RESULTS.md
+	@UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON=$(BIN)/python $(BIN)/uv sync --frozen --inexact --quiet --group bench
 	@$(BIN)/python tests/benchmarks/run.py
 
 soak: environment ## kill pulls at random for SOAK_SECONDS (120) and prove that nothing is lost or doubled; forge a snapshot 20,000 times; 2,000 questions on every engine

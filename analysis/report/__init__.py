@@ -5,6 +5,7 @@
     report.html                      one file, offline, both languages
     report-zh.docx report-en.docx    the same for Word
     rerun.R                          the same tests by R, from the exported CSV
+    rerun.sps                        the same tests by SPSS or PSPP, from the exported .sav
     results.csv  results.parquet     the frame
     tables/table1-zh.csv ...         each table as it is printed
     figures/flow-zh.svg .png ...     each figure in both languages
@@ -29,6 +30,7 @@ from analysis.report.sheets import Writer
 from analysis.report.trace import untraced
 from analysis.report.wording import LANGUAGES, Language, say
 from analysis.rerun import write_script
+from analysis.rerun.spss import write_syntax
 from analysis.results import Results
 from extract.errors import StorageFault
 
@@ -72,6 +74,7 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
     results.to_csv(out_dir / "results.csv", first=locked.protocol.first)
     results.to_parquet(out_dir / "results.parquet")
     write_script(locked, results, out_dir / "rerun.R")
+    write_syntax(locked, results, out_dir / "rerun.sps")
     frame = Frame(results)
     parts = [_part(locked, frame, language, figures) for language in LANGUAGES]
     for part in parts:

@@ -16,9 +16,10 @@ from typing import Final
 
 from analysis.dataset import Locked
 from analysis.groups import ALL, DIFFERENCE, groups_of
+from analysis.rerun.columns import column_of, partner_of
 from analysis.results import MEAN_INTERVAL, Result, Results
 from analysis.sensitivity import GIVEN_FIRST, LEFT_OUT, subgroups_of
-from analysis.terms import DELTA, delta_of
+from analysis.terms import DELTA
 from extract.study.protocol import column
 
 __all__ = ["STATISTICS", "script", "write_script"]
@@ -107,15 +108,7 @@ def _who(locked: Locked) -> str:
 
 def _column(locked: Locked, variable: str, timepoint: str) -> str:
     """The dataset's column of a variable at a timepoint, in R."""
-    if locked.has(variable):
-        return f"d${variable}"
-    if variable.endswith("relief"):
-        own = next(
-            n for n in locked.table.column_names if n.endswith("_relief") and variable in {n, "relief"}
-        )
-        return f"d${own}"
-    name = column(variable, kind=DELTA) if timepoint == DELTA else column(variable, timepoint or None)
-    return f"d${name}"
+    return f"d${column_of(locked, variable, timepoint)}"
 
 
 def _lines(locked: Locked, results: Results) -> Iterator[str]:
@@ -174,12 +167,7 @@ def _alone(locked: Locked, row: Result, key: str) -> Iterator[str]:
 
 def _partner(locked: Locked, row: Result) -> str:
     """The other side of a correlation, from the plan."""
-    for one in locked.protocol.analysis.correlate:
-        if delta_of(one.x) == row.variable and delta_of(one.y) == row.of:
-            variable = locked.protocol.variable_named(row.of)
-            plain = variable.at[0] if variable.at else ""
-            return _column(locked, row.of, DELTA if one.y != row.of else plain)
-    return _column(locked, row.of, row.timepoint)
+    return f"d${partner_of(locked, row)}"
 
 
 def _samples(own: str, levels: list[str]) -> str:

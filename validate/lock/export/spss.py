@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import pandas as pd
 from validate.lock.export.readstat import written
 from validate.lock.export.told import MISSING, Cell, Field, Told, cut, legal_names
 
-__all__ = ["as_spss"]
+__all__ = ["as_spss", "spss_names"]
 
 _NAME: Final = 64
 _LABEL: Final = 255
@@ -28,9 +28,14 @@ _WIDTH: Final = 18
 
 def as_spss(told: Told) -> Mapping[str, bytes]:
     """``.sav`` and ``.sps``. A missing value is its negative code, declared as user-missing."""
-    names = legal_names([one.name for one in told.fields], _NAME, _RESERVED)
+    names = spss_names([one.name for one in told.fields])
     codes = _codes(told)
     return {".sav": _sav(told, names, codes), ".sps": _sps(told, names, codes)}
+
+
+def spss_names(columns: Sequence[str]) -> Mapping[str, str]:
+    """Column -> what it is called in the ``.sav``."""
+    return legal_names(columns, _NAME, _RESERVED)
 
 
 def _codes(told: Told) -> Mapping[str, int]:

@@ -4,7 +4,6 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench soak docs environment
 
-OUT ?= cohortlock-demo
 BIN := .venv/bin
 
 help: ## this list
@@ -14,7 +13,7 @@ environment: ## .venv with exactly what uv.lock names
 	@.ci/environment
 
 demo: environment ## the whole road on a simulated hospital, ending in a report
-	@$(BIN)/cohortlock demo --out "$(OUT)"
+	@$(BIN)/cohortlock demo $(if $(OUT),--out "$(OUT)")
 
 test: environment ## ruff, mypy, import-linter and all tests
 	@.ci/test

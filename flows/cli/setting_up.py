@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,9 +26,12 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder of the demo; made, must not exist.")] = Path(
-        "cohortlock-demo"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the demo; made, must not exist. [default: cohortlock-demo, or -2, -3 …]"
+        ),
+    ] = None,
     patients: Annotated[int, typer.Option(min=2000, help="Patients in the simulated hospital.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed of the hospital.")] = 20220101,
     people: Annotated[int, typer.Option(help="Seed of the simulated people's errors.")] = 20220104,
@@ -37,8 +41,20 @@ def demo(
     from flows.demo import run
 
     with tracker("demo") as progress:
-        told = run(out, patients=patients, seed=seed, people=people, progress=progress)
+        told = run(
+            out or _free(Path("cohortlock-demo")),
+            patients=patients,
+            seed=seed,
+            people=people,
+            progress=progress,
+        )
     result(told, as_json, lambda: _demo_lines(told))
+
+
+def _free(folder: Path) -> Path:
+    """The folder, or the first of ``folder-2``, ``folder-3`` … that is not there: no demo is ever overwritten."""
+    names = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+    return folder if not folder.exists() else next(name for name in names if not name.exists())
 
 
 def init(

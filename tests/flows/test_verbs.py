@@ -179,3 +179,15 @@ def test_completion_is_there():
             [BIN / "cohortlock", "--show-completion", shell], capture_output=True, text=True, check=False
         )
         assert "_COHORTLOCK_COMPLETE" in done.stdout, done.stderr
+
+
+def test_a_second_demo_stands_beside_the_first(tmp_path, monkeypatch):
+    """...and so does a third: what somebody tried in a demo is never overwritten."""
+    from flows.cli.setting_up import _free
+
+    monkeypatch.chdir(tmp_path)
+    made = []
+    for _ in range(3):
+        made.append(_free(Path("cohortlock-demo")))
+        made[-1].mkdir()
+    assert [str(folder) for folder in made] == ["cohortlock-demo", "cohortlock-demo-2", "cohortlock-demo-3"]

@@ -16,6 +16,8 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from extract.errors import SiteInvalid
+from extract.his.encodings import encoded_field
+from extract.his.encodings_sql import as_hex, byte_literals, leaf_in_bytes
 from extract.his.engines.base import number
 from extract.his.engines.dialects import day_bind, said, searched, with_days
 from extract.his.mapping import yields
@@ -24,6 +26,7 @@ from extract.his.sites import Site
 from extract.his.windows import Window, chart_span, windows
 from extract.study.keywords import Matcher
 from extract.study.protocol import Protocol
+from extract.study.superset import LeafSql
 from sql import study_query
 
 __all__ = [
@@ -69,12 +72,14 @@ def candidates(site: Site, protocol: Protocol, window: Window, day: Day) -> Stat
     superset = Matcher.of(protocol.search).superset()
     leaves = [leaf.index for leaf in superset.leaves]
     asked: dict[str, list[tuple[int, str]]] = {}
+    in_bytes: dict[str, str] = {}
     for leaf in superset.leaves:
         for scope in leaf.scopes:
             table, column = HIT_COLUMNS[scope]
             if table in site.pack.tables:
-                text = searched(f"t.{column}", site.dialect)
-                asked.setdefault(table, []).append((leaf.index, leaf.condition(text)))
+                condition, more = _condition(site, leaf, superset.params, (table, column))
+                asked.setdefault(table, []).append((leaf.index, condition))
+                in_bytes |= more
     if not asked:
         raise SiteInvalid(
             "the search asks only for fields that this site declares absent",
@@ -92,7 +97,9 @@ def candidates(site: Site, protocol: Protocol, window: Window, day: Day) -> Stat
         expression=superset.expression,
     )
     sql = with_days(sql, site.dialect)
-    return Statement(f"candidates {window.name}", sql, {**_between(window, day), **superset.params})
+    return Statement(
+        f"candidates {window.name}", sql, {**_between(window, day), **superset.params, **in_bytes}
+    )
 
 
 def totals(site: Site, protocol: Protocol, day: Day) -> Statement:
@@ -117,7 +124,7 @@ def chart(site: Site, protocol: Protocol, table: str, patients: Sequence[str], d
         "chart",
         canonical=_canonical(site, [table]),
         table=table,
-        columns=", ".join(f"t.{name}" for name in chart_schema(site, table).names),
+        columns=", ".join(_delivered(site, table, name) for name in chart_schema(site, table).names),
         keys=keys,
         dated=dated,
     )
@@ -130,7 +137,8 @@ def chart_schema(site: Site, table: str) -> pa.Schema:
     found = yields(site.pack.tables[table].sql, site.dialect, site.pack.tables[table].origin)
     extra = [number("raw_number")] if "raw_number" in found else []
     extra += [pa.field("source_table", pa.string())] if "source_table" in found else []
-    return pa.schema([*SCHEMAS[table], *extra])
+    texts = [encoded_field(field, site.encodings.of(table, field.name)) for field in SCHEMAS[table]]
+    return pa.schema([*texts, *extra])
 
 
 def candidates_sql(site: Site, protocol: Protocol) -> list[Statement]:
@@ -161,7 +169,26 @@ def _canonical(site: Site, tables: Sequence[str]) -> str:
 def _select(site: Site, table: str) -> str:
     """A pack's SELECT as the site's dialect wants it; what is written for one dialect stands as written."""
     text = site.pack.tables[table]
-    return text.sql if text.origin.endswith(f".{site.dialect}.sql") else said(text.sql, site.dialect)
+    names = yields(text.sql, site.dialect, text.origin)
+    sql = byte_literals(text.sql, table, names, site.dialect, site.encodings)
+    return sql if text.origin.endswith(f".{site.dialect}.sql") else said(sql, site.dialect)
+
+
+def _condition(
+    site: Site, leaf: LeafSql, params: dict[str, str], field: tuple[str, str]
+) -> tuple[str, dict[str, str]]:
+    """What a leaf asks of a canonical column, and the binds that only this column's encoding needs."""
+    column = f"t.{field[1]}"
+    if site.encodings.of(*field) is None:
+        return leaf.condition(searched(column, site.dialect)), {}
+    return leaf_in_bytes(leaf, params, column, site.dialect, site.encodings, field)
+
+
+def _delivered(site: Site, table: str, name: str) -> str:
+    """A column of a chart; one of a declared encoding travels as its stored bytes."""
+    if site.encodings.of(table, name) is None:
+        return f"t.{name}"
+    return f"{as_hex(f't.{name}', site.dialect)} AS {name}"
 
 
 def _found(select: str, hits: list[tuple[int, str]], leaves: list[int]) -> str:

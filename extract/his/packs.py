@@ -16,11 +16,22 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from extract.errors import SiteInvalid
+from extract.his.encodings import Encoding, Encodings
 from extract.his.records import TABLES
 from extract.study.positions import line_of
 from extract.study.protocol import Label
 
-__all__ = ["Count", "LabConcept", "LakeRules", "LinkRule", "Pack", "PackTable", "parse_model", "read_pack"]
+__all__ = [
+    "Count",
+    "LabConcept",
+    "LakeRules",
+    "LinkRule",
+    "Pack",
+    "PackTable",
+    "declared_encodings",
+    "parse_model",
+    "read_pack",
+]
 
 _HEADER: Final = re.compile(r"^--\s*(name|purpose|params|grain|phi)\s*:\s*(.+)$", re.MULTILINE)
 _NAME: Final = re.compile(r"^[a-z][a-z0-9_]*$")
@@ -94,6 +105,7 @@ class _PackFile(_Model):
     dialects: tuple[str, ...] = Field(min_length=1)
     absent: tuple[str, ...] = ()
     lake: LakeRules = LakeRules()
+    encoding: dict[str, Encoding] = {}
     count: tuple[Count, ...] = ()
     link: dict[str, LinkRule] = {}
     lab: dict[str, LabConcept] = {}
@@ -114,6 +126,7 @@ class Pack(_Model):
     absent: tuple[str, ...]
     counts: tuple[Count, ...]
     lake: LakeRules
+    encodings: Encodings = Encodings()
     link: dict[str, LinkRule]
     labs: dict[str, LabConcept]
     imaging: dict[str, tuple[str, ...]]
@@ -177,6 +190,7 @@ def read_pack(
         absent=tuple(gone),
         counts=tuple(_counted(count, folder) for count in read.count if count.table not in gone),
         lake=read.lake,
+        encodings=declared_encodings(read.encoding, f"{label}/pack.toml"),
         link=read.link,
         labs=read.lab,
         imaging=read.imaging,
@@ -184,6 +198,15 @@ def read_pack(
         procedure=read.procedure,
         scales=read.scale,
     )
+
+
+def declared_encodings(said: dict[str, Encoding], name: str) -> Encodings:
+    """``[encoding]`` of the file ``name``. Raises SiteInvalid for a table or column that there is not."""
+    try:
+        return Encodings(declared=said)
+    except ValidationError as error:
+        said_wrong = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        raise SiteInvalid(f"{name}: {said_wrong}", "docs/packs.md shows the columns.") from None
 
 
 def _tables(

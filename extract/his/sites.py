@@ -13,10 +13,21 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from extract.errors import SiteInvalid
+from extract.his.encodings import Encoding, Encodings
 from extract.his.guard.settings import Safety
 from extract.his.guard.statements import check_select
 from extract.his.mapping import check_yield
-from extract.his.packs import Count, LabConcept, LakeRules, LinkRule, Pack, PackTable, parse_model, read_pack
+from extract.his.packs import (
+    Count,
+    LabConcept,
+    LakeRules,
+    LinkRule,
+    Pack,
+    PackTable,
+    declared_encodings,
+    parse_model,
+    read_pack,
+)
 from extract.study.folder import StudyFolder
 from sql import packs
 
@@ -72,6 +83,7 @@ class _SiteFile(_Model):
     source: _Source
     limits: Limits = Limits()
     safety: Safety = Safety()
+    encoding: dict[str, Encoding] = {}
 
 
 class Site(_Model):
@@ -82,6 +94,7 @@ class Site(_Model):
     zone: str
     limits: Limits
     safety: Safety = Safety()
+    encodings: Encodings = Encodings()
     root: Path
     """The study's folder, against which relative paths in ``url`` are read."""
 
@@ -127,7 +140,13 @@ def load_site(folder: StudyFolder) -> Site:
     for count in pack.counts:
         check_select(count.sql, dialect_of(url), f"{pack.name}/{count.file}")
     return Site(
-        pack=pack, url=url, zone=read.source.zone, limits=read.limits, safety=read.safety, root=folder.root
+        pack=pack,
+        url=url,
+        zone=read.source.zone,
+        limits=read.limits,
+        safety=read.safety,
+        encodings=pack.encodings.over(declared_encodings(read.encoding, file.name)),
+        root=folder.root,
     )
 
 

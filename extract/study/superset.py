@@ -7,16 +7,18 @@ them (SQLite, DuckDB and PostgreSQL are tested).  So the conditions ask for char
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from extract.study.expression import Node, Not, Or, Term
 from extract.study.folding import variants
 
-__all__ = ["LeafSql", "Superset", "leaf_sql", "pattern", "superset_of"]
+__all__ = ["LeafSql", "Superset", "leaf_sql", "pattern", "superset_of", "unpattern"]
 
 _ALWAYS: Final = "1 = 1"
+_MARKED: Final = re.compile(r"!(.)|_", re.DOTALL)
 _LETTERS: Final = 4
 """How many of a folded word's letters are asked for: its rarest say nearly all, and each costs LIKEs."""
 
@@ -31,9 +33,13 @@ class LeafSql:
 
     def condition(self, column: str) -> str:
         """A boolean over ``column``; NULL where the column is NULL, which no engine counts as a hit."""
+        return self.by(lambda bind: f"{column} LIKE :{bind} ESCAPE '!'")
+
+    def by(self, asks: Callable[[str], str]) -> str:
+        """The same, with ``asks`` writing whether the column contains the text of a bind."""
         return _any(
             [
-                _all([_any([f"{column} LIKE :{bind} ESCAPE '!'" for bind in letter]) for letter in spelling])
+                _all([_any([asks(bind) for bind in letter]) for letter in spelling])
                 for spelling in self.spellings
             ],
             always_in_brackets=True,
@@ -61,6 +67,11 @@ def pattern(text: str) -> str:
     for mark in "!%_":
         text = text.replace(mark, f"!{mark}")
     return f"%{text.replace('[', '_')}%"
+
+
+def unpattern(like: str) -> str:
+    """The text that ``pattern`` was made of."""
+    return _MARKED.sub(lambda match: match[1] or "[", like[1:-1])
 
 
 def leaf_sql(

@@ -7,7 +7,7 @@ from typing import Final
 
 from extract.errors import CohortlockError, SchemaDrift, SourceRefused, SourceUnreachable
 
-__all__ = ["connection_fault", "query_fault"]
+__all__ = ["connection_fault", "query_fault", "text_fault"]
 
 _LOGIN: Final = re.compile(
     r"password authentication failed|access denied|login failed|ORA-01017|ORA-28000|ORA-01045|"
@@ -37,6 +37,7 @@ _TOO_LONG: Final = re.compile(
     r"max_statement_time|maximum execution time|Query timeout",
     re.IGNORECASE,
 )
+_NOT_TEXT: Final = re.compile(r"Could not decode to UTF-8|codec can't (?:en|de)code", re.IGNORECASE)
 _SQLSTATE: Final = re.compile(r"[0-9A-Z]{5}")
 _LOST: Final = re.compile(
     r"server closed the connection|connection (?:refused|reset|timed out|already closed|not open)|"
@@ -60,21 +61,24 @@ def connection_fault(error: BaseException, where: str) -> CohortlockError:
     )
 
 
+def text_fault(where: str) -> CohortlockError:
+    """A text that the session's encoding cannot carry: never its bytes, never its place."""
+    return SourceRefused(
+        f"{where}: a text is not in the encoding that the database says it is in",
+        "`cohortlock doctor` looks at every column and says which [encoding] line to write in site.toml.",
+    )
+
+
 def query_fault(error: BaseException, where: str, seconds: int) -> CohortlockError:
     """Why a SELECT failed. Driver texts may quote a value, so only names from the schema are passed on."""
     text, state = str(error), _state(error)
-    for pattern in _MISSING_TABLE:
-        if match := pattern.search(text):
-            return SchemaDrift(
-                f"{where}: there is no table {match['name'] or 'of that name, or no right to see it'}",
-                "`cohortlock doctor` compares the whole pack with the database.",
-            )
-    for pattern in _MISSING_COLUMN:
-        if match := pattern.search(text):
-            return SchemaDrift(
-                f"{where}: there is no column {match['name']}",
-                "`cohortlock doctor` compares the whole pack with the database.",
-            )
+    if (missing := _missing(text)) is not None:
+        return SchemaDrift(
+            f"{where}: there is no {missing}",
+            "`cohortlock doctor` compares the whole pack with the database.",
+        )
+    if state in {"22021", "22P05"} or _NOT_TEXT.search(text):
+        return text_fault(where)
     if state in {"57014", "HYT00", "HYT01", "HY008"} or _TOO_LONG.search(text):
         return SourceRefused(
             f"{where}: a statement took longer than {seconds} s and was stopped",
@@ -101,3 +105,14 @@ def _state(error: BaseException) -> str:
     if said is None and error.args and _SQLSTATE.fullmatch(str(error.args[0])):
         said = error.args[0]  # ODBC's errors open with it
     return str(said or "")
+
+
+def _missing(text: str) -> str | None:
+    """The table or column that a driver's text says is not there."""
+    for pattern in _MISSING_TABLE:
+        if match := pattern.search(text):
+            return f"table {match['name'] or 'of that name, or no right to see it'}"
+    for pattern in _MISSING_COLUMN:
+        if match := pattern.search(text):
+            return f"column {match['name']}"
+    return None

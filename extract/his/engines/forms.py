@@ -1,7 +1,8 @@
 """One form for every value, whatever the engine hands over: the reason why hashes agree.
 
 * text: as it stands; a number without a fraction has none (``1``, not ``1.0``); empty is NULL, because
-  Oracle cannot tell the two apart; bytes are UTF-8 or else GB18030
+  Oracle cannot tell the two apart; bytes are UTF-8 or else GB18030, and bytes that are neither are kept
+  (extract/his/encodings.py)
 * number: the shortest decimal, ``6.50`` -> ``6.5``
 * time: naive wall-clock time of the site, cut to the second; an aware time is moved to the site's zone
 * date: a day; the time of day is dropped
@@ -22,6 +23,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from extract.his.encodings import Encoding, decoded, kept, of_field
 from extract.his.engines.base import NUMBER
 
 __all__ = ["as_date", "as_number", "as_text", "as_time", "formed"]
@@ -45,7 +47,7 @@ def as_text(value: object) -> str | None:  # noqa: PLR0911 - one return for each
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, bytes | bytearray | memoryview):
-        return _decoded(bytes(value)) or None
+        return decoded(bytes(value), "mixed") or None
     return str(value) or None
 
 
@@ -89,6 +91,8 @@ def formed(
     column: Sequence[object] | pa.Array, field: pa.Field, zone: ZoneInfo, unreadable: Counter[str] | None
 ) -> pa.Array:
     """One column in the form of ``field``; what cannot be read is NULL and counted under its name."""
+    if (encoding := of_field(field)) is not None:
+        return _from_bytes(column, field, encoding, unreadable)
     quick = _quick(column, field) if isinstance(column, pa.Array) else _written_out(column, field.type)
     if quick is not None:
         return quick
@@ -100,14 +104,7 @@ def formed(
     values: list[object] = []
     for value in column:
         try:
-            if is_number:
-                values.append(as_number(value))
-            elif pa.types.is_date(field.type):
-                values.append(as_date(value, zone))
-            elif pa.types.is_integer(field.type):
-                values.append(None if value is None else int(str(value)))
-            else:
-                values.append(as_time(value, zone))
+            values.append(_valued(value, field.type, zone, is_number=is_number))
         except ValueError:
             values.append(None)
             if unreadable is not None:
@@ -162,9 +159,22 @@ def _read_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _decoded(raw: bytes) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        # Strict cp936 fails on real hospital bytes; GB18030 holds it and more.
-        return raw.decode("gb18030", errors="replace")
+def _valued(value: object, wanted: pa.DataType, zone: ZoneInfo, *, is_number: bool) -> object:
+    if is_number:
+        return as_number(value)
+    if pa.types.is_date(wanted):
+        return as_date(value, zone)
+    if pa.types.is_integer(wanted):
+        return None if value is None else int(str(value))
+    return as_time(value, zone)
+
+
+def _from_bytes(
+    column: Sequence[object] | pa.Array, field: pa.Field, encoding: Encoding, unreadable: Counter[str] | None
+) -> pa.Array:
+    """Texts that arrive as hexadecimal digits of their bytes; those with kept bytes are counted."""
+    values = column.to_pylist() if isinstance(column, pa.Array) else column
+    texts = [decoded(bytes.fromhex(str(value)), encoding) or None if value else None for value in values]
+    if unreadable is not None and (n := sum(1 for text in texts if text and kept(text))):
+        unreadable[f"{field.name}_bytes_kept"] += n
+    return pa.array(texts, pa.string())

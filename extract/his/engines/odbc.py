@@ -22,6 +22,7 @@ from extract.his.engines.binds import for_odbc, is_term
 from extract.his.engines.dialects import day_bind
 from extract.his.engines.faults import connection_fault, query_fault
 from extract.his.engines.forms import formed
+from extract.his.engines.repertoire import holdable, repertoire
 from extract.his.engines.sessions import opening, product_of
 
 __all__ = ["OdbcEngine", "connection_string"]
@@ -67,6 +68,7 @@ class OdbcEngine:
         text = connection_string(url)
         self.where = _where(text)
         self._connection = self._connected(text)
+        self._repertoire = repertoire(self.product, self.ask)
 
     def _connected(self, text: str) -> Any:
         connection = self._opened(text)
@@ -133,7 +135,8 @@ class OdbcEngine:
         try:
             if self.dialect == "mssql":
                 cursor.setinputsizes(sizes(order))
-            cursor.execute(text, [params[name] for name in order])
+            binds = holdable(params, self._repertoire)
+            cursor.execute(text, [binds[name] for name in order])
             while rows := cursor.fetchmany(batch_rows):
                 columns = list(zip(*rows, strict=True))
                 yield pa.record_batch(

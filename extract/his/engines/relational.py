@@ -17,8 +17,9 @@ from extract.errors import DriverMissing, SchemaDrift, SiteInvalid, SourceUnreac
 from extract.his.engines.base import unwatched
 from extract.his.engines.binds import for_sqlalchemy, is_term, names
 from extract.his.engines.dialects import day_bind
-from extract.his.engines.faults import connection_fault, query_fault
+from extract.his.engines.faults import connection_fault, query_fault, text_fault
 from extract.his.engines.forms import formed
+from extract.his.engines.repertoire import holdable, repertoire
 from extract.his.engines.sessions import opening
 
 __all__ = ["RelationalEngine"]
@@ -56,6 +57,7 @@ class RelationalEngine:
         self._file: Path | None = None
         self._engine = self._created(parsed, root)
         self._connection = self._connected()
+        self._repertoire = repertoire(self.product, self.ask)
 
     def _created(self, url: sa.URL, root: Path) -> sa.Engine:
         try:
@@ -128,7 +130,7 @@ class RelationalEngine:
     ) -> Iterator[pa.RecordBatch]:
         """See ``Engine.stream``."""
         wanted = names(sql)
-        binds = {name: value for name, value in params.items() if name in wanted}
+        binds = holdable({name: value for name, value in params.items() if name in wanted}, self._repertoire)
         options = {"stream_results": True, "max_row_buffer": batch_rows}
         self._deadline = time.monotonic() + self._seconds
         result: sa.CursorResult[Any] | None = None
@@ -146,6 +148,8 @@ class RelationalEngine:
         except BaseException as error:
             # First the server: a driver that closes its cursor may wait for the rest of the rows.
             self.abandoned()
+            if isinstance(error, UnicodeError):
+                raise text_fault(self.where) from None
             if isinstance(error, sa.exc.SQLAlchemyError | sqlite3.Error):
                 raise query_fault(getattr(error, "orig", None) or error, self.where, self._seconds) from None
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["for_duckdb", "for_odbc", "for_sqlalchemy", "is_term", "names"]
+__all__ = ["for_duckdb", "for_odbc", "for_psycopg", "for_sqlalchemy", "is_term", "names"]
 
 _PIECE: Final = re.compile(
     r"""(?P<kept>'(?:[^']|'')*'|"[^"]*"|--[^\n]*|/\*.*?\*/|::)|(?<![\w:]):(?P<bind>[A-Za-z_]\w*)""", re.DOTALL
@@ -25,6 +25,18 @@ def for_duckdb(sql: str) -> str:
 def for_sqlalchemy(sql: str) -> str:
     """Colons inside literals and comments escaped, which ``text()`` would take for binds."""
     return _PIECE.sub(lambda m: m[0] if m["bind"] else m[0].replace(":", "\\:"), sql)
+
+
+def for_psycopg(sql: str) -> str:
+    """``:name`` written as ``%(name)s``, every other percent sign doubled; as it stands where nothing is bound."""
+    if not names(sql):
+        return sql
+    parts, end = [], 0
+    for match in _PIECE.finditer(sql):
+        if match["bind"]:
+            parts += [sql[end : match.start()].replace("%", "%%"), f"%({match['bind']})s"]
+            end = match.end()
+    return "".join([*parts, sql[end:].replace("%", "%%")])
 
 
 def for_odbc(sql: str) -> tuple[str, list[str]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -15,7 +18,8 @@ import sqlalchemy as sa
 
 from extract.errors import DriverMissing, SchemaDrift, SiteInvalid, SourceUnreachable
 from extract.his.engines.base import unwatched
-from extract.his.engines.binds import for_sqlalchemy, is_term, names
+from extract.his.engines.binds import for_psycopg, for_sqlalchemy, is_term, names
+from extract.his.engines.copied import batches, copy_statement, kinds
 from extract.his.engines.dialects import day_bind
 from extract.his.engines.faults import connection_fault, query_fault, text_fault
 from extract.his.engines.forms import formed
@@ -55,7 +59,12 @@ class RelationalEngine:
         self._deadline = float("inf")
         self.abandoned: Callable[[], object] = unwatched
         self._file: Path | None = None
+        self._kinds: dict[str, list[int]] = {}
+        """The types of the statement that was asked last: the keys of the next batch change none."""
         self._engine = self._created(parsed, root)
+        self._copies = self._engine.driver == "psycopg"
+        driver: Any = self._engine.dialect.dbapi
+        self._faults = (sa.exc.SQLAlchemyError, sqlite3.Error, pa.ArrowInvalid, driver.Error)
         self._connection = self._connected()
         self._repertoire = repertoire(self.product, self.ask)
 
@@ -64,6 +73,9 @@ class RelationalEngine:
             if self.dialect == "sqlite":
                 self._file = (root / (url.database or "")).resolve()
                 return sa.create_engine("sqlite://", creator=self._sqlite, poolclass=sa.pool.NullPool)
+            if url.get_driver_name() == "psycopg":
+                # A server that knows no encoding (SQL_ASCII) would else speak bytes, even of its version.
+                url = url.update_query_dict({"client_encoding": url.query.get("client_encoding", "utf8")})
             return sa.create_engine(url, poolclass=sa.pool.NullPool)
         except (ImportError, sa.exc.NoSuchModuleError):
             package = _PACKAGES.get(self.dialect, f"the SQLAlchemy dialect of {self.dialect}")
@@ -131,42 +143,92 @@ class RelationalEngine:
         """See ``Engine.stream``."""
         wanted = names(sql)
         binds = holdable({name: value for name, value in params.items() if name in wanted}, self._repertoire)
-        options = {"stream_results": True, "max_row_buffer": batch_rows}
         self._deadline = time.monotonic() + self._seconds
-        result: sa.CursorResult[Any] | None = None
+        held: list[Callable[[], object]] = []
+        read = self._copied if self._copies else self._fetched
         try:
-            result = self._connection.execute(self._text(sql, binds), binds, execution_options=options)
-            for rows in result.partitions(batch_rows):
-                columns = list(zip(*rows, strict=True))
-                yield pa.record_batch(
-                    [
-                        formed(column, field, self._zone, unreadable)
-                        for column, field in zip(columns, schema, strict=True)
-                    ],
-                    schema=schema,
-                )
+            yield from read(sql, binds, schema, held, batch_rows=batch_rows, unreadable=unreadable)
         except BaseException as error:
             # First the server: a driver that closes its cursor may wait for the rest of the rows.
             self.abandoned()
             if isinstance(error, UnicodeError):
                 raise text_fault(self.where) from None
-            if isinstance(error, sa.exc.SQLAlchemyError | sqlite3.Error):
+            if isinstance(error, self._faults):
                 raise query_fault(getattr(error, "orig", None) or error, self.where, self._seconds) from None
             raise
         finally:
             self._deadline = float("inf")
-            if result is not None:
-                cursor = result.cursor
-                _quietly(result.close)
-                _let_go(cursor)
+            for let_go in reversed(held):
+                self._quietly(let_go)
             self._ended()
+
+    def _fetched(
+        self,
+        sql: str,
+        binds: dict[str, object],
+        schema: pa.Schema,
+        held: list[Callable[[], object]],
+        *,
+        batch_rows: int,
+        unreadable: Counter[str] | None,
+    ) -> Iterator[pa.RecordBatch]:
+        """By the driver's cursor on the server; ``held`` gets what is to be let go afterwards."""
+        options = {"stream_results": True, "max_row_buffer": batch_rows}
+        result = self._connection.execute(self._text(sql, binds), binds, execution_options=options)
+        held += [partial(_let_go, result.cursor), result.close]
+        for rows in result.partitions(batch_rows):
+            columns = list(zip(*rows, strict=True))
+            yield pa.record_batch(
+                [
+                    formed(column, field, self._zone, unreadable)
+                    for column, field in zip(columns, schema, strict=True)
+                ],
+                schema=schema,
+            )
+
+    def _copied(
+        self,
+        sql: str,
+        binds: dict[str, object],
+        schema: pa.Schema,
+        held: list[Callable[[], object]],
+        *,
+        batch_rows: int,
+        unreadable: Counter[str] | None,
+    ) -> Iterator[pa.RecordBatch]:
+        """By COPY (``copied``), in the same session."""
+        session: Any = self._connection.connection.dbapi_connection
+        text = for_psycopg(sql)
+        if text not in self._kinds:
+            self._kinds = {text: kinds(session, text, binds)}
+        copying = session.cursor().copy(copy_statement(session, text), binds or None)
+        rows = iter(copying.__enter__())
+        # Left early, psycopg cancels it and reads to its end.
+        held.append(lambda: copying.__exit__(*sys.exc_info()))
+        yield from batches(
+            rows,
+            session,
+            self._kinds[text],
+            schema,
+            zone=self._zone,
+            batch_rows=batch_rows,
+            unreadable=unreadable,
+        )
 
     def _ended(self) -> None:
         """Hold no transaction open between statements: the HIS may want to vacuum."""
         try:
             self._connection.rollback()
-        except sa.exc.SQLAlchemyError:
+            if self._copies:
+                # SQLAlchemy knows of no transaction where it ran no statement itself.
+                self._connection.connection.rollback()
+        except self._faults:
             self._connection.invalidate()
+
+    def _quietly(self, action: Callable[[], object]) -> None:
+        # A session that is lost already cannot be ended any better.
+        with suppress(*self._faults):
+            action()
 
     def ask(self, sql: str, params: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
         """See ``Engine.ask``."""
@@ -199,16 +261,8 @@ class RelationalEngine:
 
     def close(self) -> None:
         """See ``Engine.close``."""
-        _quietly(self._connection.close)
-        _quietly(self._engine.dispose)
-
-
-def _quietly(action: Callable[[], object]) -> None:
-    # A session that is lost already cannot be ended any better.
-    try:
-        action()
-    except (sa.exc.SQLAlchemyError, sqlite3.Error):
-        return
+        self._quietly(self._connection.close)
+        self._quietly(self._engine.dispose)
 
 
 def _let_go(cursor: Any) -> None:

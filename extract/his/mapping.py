@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 from extract.errors import SiteInvalid
 from extract.his.guard.statements import parsed
@@ -60,9 +61,21 @@ def reads(sql: str, dialect: str, origin: str) -> dict[str, set[str]]:
             found[_full(source)].update()
         for column in scope.columns:
             alias = column.table or (next(iter(tables)) if len(scope.sources) == 1 and tables else "")
-            if alias in tables and not isinstance(column.this, exp.Star):
+            if alias in tables and not isinstance(column.this, exp.Star) and not _looped(column):
                 found[_full(tables[alias])].add(column.name.lower())
     return dict(found)
+
+
+def _looped(column: Any) -> bool:
+    """Whether a name stands for the items of a list: the ``c`` of DuckDB's ``[c['code'] FOR c IN …]``."""
+    from sqlglot import exp
+
+    loop = column.find_ancestor(exp.Comprehension)
+    while loop is not None:
+        if loop.expression.name == column.name:
+            return True
+        loop = loop.find_ancestor(exp.Comprehension)
+    return False
 
 
 def _full(table: object) -> str:

@@ -76,6 +76,8 @@ class LakeRules(_Model):
     """CSV columns stay text, so that keys keep their leading zeros."""
     empty: dict[str, tuple[str, ...]] = {}
     """Tables that an export leaves out when they have no row -> their columns."""
+    ndjson: dict[str, dict[str, str]] = {}
+    """Tables that are NDJSON -> the columns that are read, with their DuckDB types."""
 
 
 class Count(_Model):

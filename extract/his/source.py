@@ -34,14 +34,14 @@ def opened(site: Site) -> Engine:
     """A session that its caller closes. Raises as ``source``."""
     if site.dialect == "duckdb":
         from extract.his.engines.lake import LakeEngine
+        from extract.his.engines.lake_files import Reading
 
         path = site.root / site.url.partition("://")[2].removeprefix("/")
         return LakeEngine(
             path,
             zone=site.zone,
             seconds=site.limits.statement_seconds,
-            all_text=site.pack.lake.all_text,
-            empty=site.pack.lake.empty,
+            reading=Reading(**dict(site.pack.lake)),
         )
     if is_odbc(site.url):
         from extract.his.engines.odbc import OdbcEngine

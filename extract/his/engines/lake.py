@@ -1,4 +1,4 @@
-"""Files as a database: a folder of CSV, CSV.gz and Parquet, or a DuckDB file, read-only through DuckDB."""
+"""Files as a database: a folder of CSV, Parquet and NDJSON, or a DuckDB file, read-only through DuckDB."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -17,12 +16,9 @@ from extract.his.engines.base import unwatched
 from extract.his.engines.binds import for_duckdb, names
 from extract.his.engines.faults import connection_fault, query_fault
 from extract.his.engines.forms import formed
+from extract.his.engines.lake_files import Reading, make_tables
 
 __all__ = ["LakeEngine"]
-
-_SUFFIXES: Final = (".parquet", ".csv.gz", ".csv")
-_SMALL: Final = 64 * 2**20
-"""A folder whose CSV files have fewer bytes is read once, into memory; a larger one at each statement."""
 
 
 class LakeEngine:
@@ -36,13 +32,9 @@ class LakeEngine:
         *,
         zone: str,
         seconds: int,
-        all_text: bool = False,
-        empty: Mapping[str, tuple[str, ...]] | None = None,
+        reading: Reading | None = None,
     ) -> None:
-        """Open. ``empty``: tables that a folder may lack -> their columns, then empty.
-
-        Raises SourceUnreachable.
-        """
+        """Open. Raises SourceUnreachable."""
         self.where = path.name
         self.abandoned: Callable[[], object] = unwatched
         self._zone = ZoneInfo(zone)
@@ -54,13 +46,15 @@ class LakeEngine:
         try:
             if path.is_dir():
                 self._connection = duckdb.connect(config={"threads": 2})
-                _views(self._connection, path, all_text=all_text, empty=empty or {})
+                make_tables(self._connection, path, reading or Reading())
                 self._connection.execute(
                     "SET allowed_directories = [$folder]", {"folder": f"{path.resolve()}/"}
                 )
                 self._connection.execute("SET enable_external_access = false")
             else:
                 self._connection = duckdb.connect(str(path), read_only=True)
+            # A time with a zone is compared with the site's days: its wall clock is the site's.
+            self._connection.execute("SET TimeZone = $zone", {"zone": zone})
             self._connection.execute("SET lock_configuration = true")
         except duckdb.Error as error:
             raise connection_fault(error, self.where) from None
@@ -119,55 +113,3 @@ class LakeEngine:
     def close(self) -> None:
         """See ``Engine.close``."""
         self._connection.close()
-
-
-def _views(
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-    *,
-    all_text: bool,
-    empty: Mapping[str, tuple[str, ...]],
-) -> None:
-    made = set()
-    csv = sum(
-        path.stat().st_size for path in folder.iterdir() if path.name.lower().endswith((".csv", ".csv.gz"))
-    )
-    for path in sorted(folder.iterdir()):
-        suffix = next((s for s in _SUFFIXES if path.name.lower().endswith(s)), None)
-        if path.is_dir() and any(path.glob("**/*.parquet")):
-            name, source = path.name, f"read_parquet({_quoted(str(path.resolve() / '**/*.parquet'))})"
-        elif suffix is None:
-            continue
-        elif suffix == ".parquet":
-            name, source = path.name[: -len(suffix)], f"read_parquet({_quoted(str(path.resolve()))})"
-        else:
-            name, source = path.name[: -len(suffix)], _csv(connection, _quoted(str(path.resolve())), all_text)
-        if name.lower() in made:
-            raise SourceUnreachable(
-                f"{folder.name}: two files stand for the table {name}", "Keep one of them in the folder."
-            )
-        made.add(name.lower())
-        kind = "TABLE" if source.startswith("read_csv") and csv < _SMALL else "VIEW"
-        connection.execute(f'CREATE {kind} "{name}" AS SELECT * FROM {source}')  # noqa: S608 - a file name
-    for name, columns in empty.items():
-        if name.lower() not in made:
-            listed = ", ".join(f'CAST(NULL AS VARCHAR) AS "{column}"' for column in columns)
-            connection.execute(f'CREATE VIEW "{name}" AS SELECT {listed} WHERE 1 = 0')
-    if not made:
-        raise SourceUnreachable(
-            f"{folder.name}: holds no .csv, .csv.gz or .parquet file", "Check [source] url in site.toml."
-        )
-
-
-def _csv(connection: duckdb.DuckDBPyConnection, path: str, all_text: bool) -> str:
-    """The call that reads a CSV; its types are told from the whole file, and only once."""
-    if all_text:
-        return f"read_csv({path}, header = true, all_varchar = true)"
-    whole = f"SELECT * FROM read_csv({path}, header = true, sample_size = -1)"  # noqa: S608 - a file name
-    columns = connection.execute(f"DESCRIBE {whole}").fetchall()
-    types = ", ".join(f"{_quoted(str(row[0]))}: {_quoted(str(row[1]))}" for row in columns)
-    return f"read_csv({path}, header = true, types = {{{types}}})"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -93,7 +93,7 @@ def formed(
     """One column in the form of ``field``; what cannot be read is NULL and counted under its name."""
     if (encoding := of_field(field)) is not None:
         return _from_bytes(column, field, encoding, unreadable)
-    quick = _quick(column, field) if isinstance(column, pa.Array) else _written_out(column, field.type)
+    quick = _quick(column, field) if isinstance(column, pa.Array) else _plain(column, field)
     if quick is not None:
         return quick
     if isinstance(column, pa.Array):
@@ -112,14 +112,32 @@ def formed(
     return pa.array(values, field.type)
 
 
-def _written_out(column: Sequence[object], wanted: pa.DataType) -> pa.Array | None:
+def _plain(column: Sequence[object], field: pa.Field) -> pa.Array | None:
+    """Values of one Python type, read at once; None where they are mixed, or need a closer look."""
+    wanted, types = field.type, set(map(type, column)) - {type(None)}
+    if not types:
+        return pa.nulls(len(column), wanted)
+    if types == {str}:
+        if pa.types.is_string(wanted) and not field.metadata:
+            return _not_empty(pa.array(column, pa.string()))
+        return _written_out(pa.array(column, pa.string()), wanted) if pa.types.is_temporal(wanted) else None
+    if types == {datetime} and pa.types.is_timestamp(wanted):
+        if any(value.tzinfo is not None for value in column if isinstance(value, datetime)):
+            return None
+        return _to_the_second(pa.array(column, pa.timestamp("us")), wanted)
+    return None
+
+
+def _not_empty(texts: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+
+
+def _to_the_second(times: pa.Array, wanted: pa.DataType) -> pa.Array:
+    return pc.cast(pc.floor_temporal(times, unit="second"), wanted)
+
+
+def _written_out(texts: pa.Array, wanted: pa.DataType) -> pa.Array | None:
     """Times all written as ``2022-03-04 05:06:07``, read at once; None where any is written otherwise."""
-    if not pa.types.is_temporal(wanted):
-        return None
-    try:
-        texts = pa.array(column, pa.string())
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return None
     # Python has no year 0, and Arrow has.
     plain = pc.match_substring_regex(texts, r"^[1-9]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d$")
     if not pc.all(plain, min_count=0).as_py():
@@ -141,12 +159,16 @@ def _quick(column: pa.Array, field: pa.Field) -> pa.Array | None:
         return None
     if pa.types.is_string(wanted):
         if pa.types.is_string(have):
-            return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+            return _not_empty(column)
         return pc.cast(column, pa.string()) if pa.types.is_integer(have) else None
-    if pa.types.is_timestamp(wanted) and pa.types.is_timestamp(have) and have.tz is None:
-        floored = pc.floor_temporal(column, unit="second")
-        return pc.cast(floored, wanted)
-    return None
+    return _moments(column, wanted) if pa.types.is_temporal(wanted) else None
+
+
+def _moments(column: pa.Array, wanted: pa.DataType) -> pa.Array | None:
+    if pa.types.is_string(column.type):
+        return _written_out(column, wanted)
+    naive = pa.types.is_timestamp(column.type) and column.type.tz is None
+    return _to_the_second(column, wanted) if naive and pa.types.is_timestamp(wanted) else None
 
 
 def _read_time(text: str) -> datetime:

@@ -125,3 +125,46 @@ def test_a_column_of_times_is_read_as_its_values_are_one_by_one(texts, wanted):
     for text in texts:
         formed([text], pa.field("at", wanted), SHANGHAI, apart)
     assert together == apart
+
+
+MIXED = st.one_of(
+    st.none(),
+    st.sampled_from(
+        [
+            "",
+            "血沉",
+            "6.50",
+            b"",
+            "腰".encode("gb18030"),
+            7,
+            1.5,
+            Decimal("2.50"),
+            True,
+            date(2022, 3, 4),
+            "0000-00-00",
+        ]
+    ),
+    st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),  # noqa: DTZ001
+    st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+)
+
+
+@given(
+    st.lists(MIXED) | st.lists(st.none() | st.text(max_size=3)) | st.lists(TIMES),
+    st.sampled_from(
+        [
+            pa.field("x", pa.string()),
+            number("x"),
+            pa.field("x", pa.timestamp("s")),
+            pa.field("x", pa.date32()),
+        ]
+    ),
+)
+def test_a_column_comes_to_what_its_values_come_to_one_by_one(values, field):
+    """Whole columns of one type are read at once; no neighbour changes what a value is."""
+    together, apart = Counter(), Counter()
+    found = formed(values, field, SHANGHAI, together)
+    assert found.type == field.type
+    assert found.to_pylist() == [formed([value, 7], field, SHANGHAI, apart)[0].as_py() for value in values]
+    apart.subtract({} if field.type == pa.string() else {"x": len(values)})
+    assert +together == +apart

@@ -42,6 +42,7 @@ __all__ = [
     "chart_schema",
     "chart_sql",
     "merged",
+    "selected",
     "totals",
 ]
 
@@ -86,7 +87,7 @@ def candidates(site: Site, protocol: Protocol, window: Window, day: Day) -> Stat
             "Ask for a field that the site has, or write the missing table's SELECT.",
         )
     found = "\n  UNION ALL\n".join(
-        _found(_select(site, table), hits, leaves) for table, hits in asked.items()
+        _found(selected(site, table), hits, leaves) for table, hits in asked.items()
     )
     sql = _filled(
         "candidates",
@@ -163,10 +164,10 @@ def _filled(name: str, **fills: str) -> str:
 
 
 def _canonical(site: Site, tables: Sequence[str]) -> str:
-    return ",\n".join(f"canonical_{name} AS (\n{_select(site, name)}\n)" for name in dict.fromkeys(tables))
+    return ",\n".join(f"canonical_{name} AS (\n{selected(site, name)}\n)" for name in dict.fromkeys(tables))
 
 
-def _select(site: Site, table: str) -> str:
+def selected(site: Site, table: str) -> str:
     """A pack's SELECT as the site's dialect wants it; what is written for one dialect stands as written."""
     text = site.pack.tables[table]
     names = yields(text.sql, site.dialect, text.origin)
@@ -186,9 +187,9 @@ def _condition(
 
 def _delivered(site: Site, table: str, name: str) -> str:
     """A column of a chart; one of a declared encoding travels as its stored bytes."""
-    if site.encodings.of(table, name) is None:
+    if (encoding := site.encodings.of(table, name)) is None:
         return f"t.{name}"
-    return f"{as_hex(f't.{name}', site.dialect)} AS {name}"
+    return f"{as_hex(f't.{name}', site.dialect, encoding)} AS {name}"
 
 
 def _found(select: str, hits: list[tuple[int, str]], leaves: list[int]) -> str:

@@ -1,15 +1,14 @@
-"""What may go wrong at a site, looked at before it does: driver, login, rights, drift, search terms."""
+"""What may go wrong at a site, looked at before it does: driver, login, rights, drift, encodings, search terms."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any, Final
-
-import pyarrow as pa
+from typing import Any
 
 from extract.errors import CohortlockError, WriteRight
-from extract.his.compile import Statement, candidates_sql
+from extract.his.compile import candidates_sql
 from extract.his.drift import drift, source_tables
+from extract.his.encodings_sample import column_checks, term_checks
 from extract.his.engines.base import Engine
 from extract.his.guard.rights import TELLING, check_rights
 from extract.his.guard.session import FILES
@@ -18,12 +17,10 @@ from extract.his.guard.watch import check_hours
 from extract.his.sites import Site, load_site
 from extract.his.source import source
 from extract.study.folder import StudyFolder
-from extract.study.keywords import Matcher
 from extract.study.protocol import Protocol
 
 __all__ = ["doctor"]
 
-_TEXT: Final = pa.schema([("term", pa.string())])
 Check = dict[str, Any]
 
 
@@ -67,7 +64,9 @@ def _live(engine: Engine, site: Site, protocol: Protocol) -> Iterator[Check]:
         yield _check("schema", True, f"{len(tables)} source tables have every column that the pack reads")
     yield from _rights(engine, site, tables)
     yield from _hours(site)
-    yield from _terms(engine, protocol)
+    if not problems:
+        yield from column_checks(engine, site, protocol)
+        yield from term_checks(engine, site, protocol)
 
 
 def _rights(engine: Engine, site: Site, tables: Collection[str]) -> Iterator[Check]:
@@ -91,32 +90,6 @@ def _hours(site: Site) -> Iterator[Check]:
         return
     if site.safety.blackout:
         yield _check("hours", True, f"a pull may run now; blackout {', '.join(site.safety.blackout)}")
-
-
-def _terms(engine: Engine, protocol: Protocol) -> Iterator[Check]:
-    """A term that comes back changed was lost to a code page, and would silently find nothing."""
-    dual = " FROM dual" if engine.dialect == "oracle" else ""
-    changed = 0
-    terms = [leaf.term for leaf in Matcher.of(protocol.search).leaves]
-    for term in terms:
-        echo = Statement("echo", f"SELECT CAST(:term AS VARCHAR(200)) AS term{dual}", {"term": term})
-        rows = [
-            row
-            for batch in engine.stream(echo.sql, echo.params, _TEXT, batch_rows=1)
-            for row in batch.to_pylist()
-        ]
-        if [row["term"] for row in rows] != [term]:
-            changed += 1
-            yield _check(
-                "encoding",
-                False,
-                f"the search term {term!r} comes back changed: the client's encoding loses it "
-                "(NLS_LANG=.AL32UTF8 for Oracle, charset=utf8mb4 for MySQL, client_encoding=utf8)",
-            )
-    if not changed:
-        yield _check(
-            "encoding", True, f"{len(terms)} search terms reach the database and come back unchanged"
-        )
 
 
 def _check(name: str, ok: bool, message: str) -> Check:

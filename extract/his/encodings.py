@@ -18,10 +18,20 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from extract.his.records import KEY, SCHEMAS
 
-__all__ = ["Encoding", "Encodings", "decoded", "encoded_field", "kept", "of_field", "raw_of", "spelled"]
+__all__ = [
+    "Encoding",
+    "Encodings",
+    "decoded",
+    "encoded_field",
+    "kept",
+    "of_field",
+    "raw_of",
+    "spelled",
+    "texts_of",
+]
 
 Encoding = Literal["utf-8", "gb18030", "mixed", "mojibake"]
-"""``mixed``: UTF-8 where it is valid, else GB18030. ``mojibake``: GB18030 read as latin-1 and stored as UTF-8."""
+"""``mixed``: UTF-8 where it is valid and likely, else GB18030. ``mojibake``: GB18030 read as latin-1 and stored as UTF-8."""
 
 _KEPT: Final = 0x10FF00
 _KEPT_ANY: Final = re.compile("[\U0010ff00-\U0010ffff]")
@@ -43,7 +53,7 @@ class Encodings(BaseModel):
         for name in self.declared:
             table, _, column = name.partition(".")
             if name != _ALL and (
-                table not in SCHEMAS or (column and column not in _texts(table)) or name.endswith(".")
+                table not in SCHEMAS or (column and column not in texts_of(table)) or name.endswith(".")
             ):
                 raise ValueError(
                     f'[encoding] {name!r} is neither "*", a canonical table nor one of its text columns'
@@ -56,7 +66,7 @@ class Encodings(BaseModel):
 
     def of(self, table: str, column: str) -> Encoding | None:
         """What to decode a canonical column as; None where the driver's text is taken as it is."""
-        if column not in _texts(table):
+        if column not in texts_of(table):
             return None
         for name in (f"{table}.{column}", table, _ALL):
             if (found := self.declared.get(name)) is not None:
@@ -70,12 +80,11 @@ class Encodings(BaseModel):
         return None if found == "utf-8" else found
 
 
-def _texts(table: str) -> list[str]:
-    """Text columns; a key is plain characters everywhere."""
-    keys = {*KEY.values(), "merged_into"}
-    return [
-        field.name for field in SCHEMAS[table] if pa.types.is_string(field.type) and field.name not in keys
-    ]
+def texts_of(table: str) -> list[str]:
+    """Text columns; the keys that patients and visits are asked for by are plain characters everywhere."""
+    plain = {KEY["patient"], KEY["visit"], "merged_into"}
+    texts = (field.name for field in SCHEMAS[table] if pa.types.is_string(field.type))
+    return [name for name in texts if name not in plain]
 
 
 def decoded(raw: bytes, encoding: Encoding) -> str:
@@ -86,9 +95,19 @@ def decoded(raw: bytes, encoding: Encoding) -> str:
     if encoding == "utf-8":
         return text
     if encoding == "mixed":
-        return _read(raw, "gb18030") if _KEPT_ANY.search(text) else text
+        return _read(raw, "gb18030") if _KEPT_ANY.search(text) or _doubtful(text, raw) else text
     inner = _latin(text)
     return text if inner is None else _read(inner, "gb18030")
+
+
+def _doubtful(text: str, raw: bytes) -> bool:
+    """Whether a short text is better read as GBK although it is valid UTF-8: 女 is, as \u016e."""
+    strange = [
+        c for c in text if not c.isascii() and not "\xa0" <= c <= "\xff" and not "\u0370" <= c <= "\u03ff"
+    ]
+    if not strange or any(c >= "\u0800" for c in text):
+        return False
+    return all("\u4e00" <= c <= "\u9fff" for c in _read(raw, "gb18030") if not c.isascii())
 
 
 def _latin(text: str) -> bytes | None:

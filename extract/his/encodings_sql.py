@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from extract.errors import SiteInvalid
-from extract.his.encodings import Encodings, spelled
+from extract.his.encodings import Encoding, Encodings, spelled
 from extract.study.superset import LeafSql, unpattern
 
 __all__ = ["as_hex", "byte_literals", "leaf_in_bytes"]
@@ -40,14 +40,24 @@ _LITERAL: Final = {
 }
 
 
-def as_hex(column: str, dialect: str) -> str:
-    """The stored bytes of a text column as hexadecimal digits. Raises SiteInvalid for a dialect without."""
+def as_hex(column: str, dialect: str, encoding: Encoding | None = None) -> str:
+    """The bytes of a text column as hexadecimal digits, undone what joining texts did to a declared one.
+
+    Raises SiteInvalid for a dialect without.
+    """
     if dialect not in _HEX:
         raise SiteInvalid(
             f"[encoding] needs the SQL of a known database, and {dialect} is none",
             "Write [source] url with the product whose SQL it speaks, such as postgresql+odbc:// or oracle+odbc://.",
         )
-    return _HEX[dialect].format(x=column)
+    return _HEX[dialect].format(x=_stored(column, dialect, encoding))
+
+
+def _stored(column: str, dialect: str, encoding: Encoding | None) -> str:
+    """MariaDB turns a latin-1 text that meets another into Unicode; back again, the bytes are the stored ones."""
+    if dialect in {"mariadb", "mysql"} and encoding in {"gb18030", "mixed"}:
+        return f"CONVERT({column} USING latin1)"
+    return column
 
 
 def leaf_in_bytes(
@@ -67,7 +77,8 @@ def leaf_in_bytes(
         names = [f"{bind}_{encoding.replace('-', '')}_{i}" for i in range(len(forms))]
         more.update(zip(names, forms, strict=True))
         text = _CONTAINS.get(dialect, "INSTR({hex}, :{bind}) > 0")
-        each = [text.format(bind=name, x=column, hex=as_hex(column, dialect)) for name in names]
+        x, digits = _stored(column, dialect, encoding), as_hex(column, dialect, encoding)
+        each = [text.format(bind=name, x=x, hex=digits) for name in names]
         return f"({' OR '.join(each)})"
 
     return leaf.by(asks), more

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from analysis import statistics as st
+from analysis.agreement import agreement
 from analysis.dataset import Cell, Locked
 from analysis.groups import ALL, Group, Groups, groups_of, pick
 from analysis.results import MEAN_INTERVAL, Book, Results
@@ -54,7 +55,7 @@ def analyse(locked: Locked) -> Results:
     sensitivity(book, locked, groups)
     subgroups(book, locked)
     _missing(book, locked)
-    _agreement(book, locked)
+    agreement(book, locked)
     multiplicity(book)
     return book.close(locked.participants, protocol.analysis.published.items())
 
@@ -220,30 +221,6 @@ def _level(book: Book, group: Group, id_: str, at: str, values: Sequence[Cell]) 
         ("p", tested.p, method),
     ):
         book.add("3", id_, group.key, at, statistic, value, how, group.rows, note="; ".join(tested.notes))
-
-
-def _agreement(book: Book, locked: Locked) -> None:
-    """How far two reviewers, and two entries, agreed before anything was settled; as the lock wrote it down."""
-    review = locked.agreement.get("review", {}).get("overall", {})
-    if review.get("n") and review.get("kappa", {}).get("value") is not None:
-        n, kappa, share = review["n"], review["kappa"], review["percent"]["value"]
-        for statistic, value, method in (
-            ("n", n, "pairs of first opinions"),
-            ("percent", 100 * share, "percent of first opinions that agree"),
-            ("kappa", kappa["value"], "Cohen kappa of first opinions"),
-            ("ci_low", kappa["low"], "Cohen kappa of first opinions"),
-            ("ci_high", kappa["high"], "Cohen kappa of first opinions"),
-        ):
-            book.add("agreement", "review", ALL, "", statistic, value, method, (), n=n)
-    entry = locked.agreement.get("entry", {}).get("fields", {})
-    if entry.get("compared"):
-        n, errors = entry["compared"], entry["errors"]
-        for statistic, value, method in (
-            ("n", n, "fields that were entered twice"),
-            ("count", errors, "fields whose two entries differ"),
-            ("percent", 100 * errors / n, "percent of fields whose two entries differ"),
-        ):
-            book.add("agreement", "entry", ALL, "", statistic, value, method, (), n=n)
 
 
 def _missing(book: Book, locked: Locked) -> None:

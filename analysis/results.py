@@ -57,6 +57,8 @@ STATISTICS: Final = frozenset(
         "r_greatest",
         "ratio",
         "kappa",
+        "loa_low",
+        "loa_high",
         "slope",
         "intercept",
         "patients",

@@ -151,17 +151,29 @@ def _part(locked: Locked, frame: Frame, language: Language, folder: Path) -> Par
 
 
 def _drawings(locked: Locked, frame: Frame, language: Language, folder: Path) -> list[Drawing]:
+    """The figures in the order of the page; one that has nothing to show is left out."""
     from analysis.report.figures import Figure, draw_means, draw_scatter
     from analysis.report.flowchart import draw_flow
+    from analysis.report.summaries_drawn import draw_forest, draw_missing
+    from analysis.report.values_drawn import draw_distribution, draw_entries, draw_paired
 
     planned = locked.protocol.analysis.correlate
-    drawn: list[tuple[str, Figure | None]] = [
-        ("flow", draw_flow(locked, frame, language, f"flow-{language}", folder)),
-        ("means", draw_means(locked, frame, language, f"means-{language}", folder)),
-    ]
-    for number, one in enumerate(planned, start=1):
-        name = f"scatter{number if len(planned) > 1 else ''}-{language}"
-        drawn.append(("scatter", draw_scatter(locked, frame, one, language, name, folder)))
+
+    def one(place: str, draw: Callable[[Locked, Frame, Language, str, Path], Figure | None]) -> None:
+        drawn.append((place, draw(locked, frame, language, f"{place}-{language}", folder)))
+
+    drawn: list[tuple[str, Figure | None]] = []
+    one("flow", draw_flow)
+    one("means", draw_means)
+    one("paired", draw_paired)
+    one("distribution", draw_distribution)
+    for place, draw in (("scatter", draw_scatter), ("forest", draw_forest)):
+        for number, correlation in enumerate(planned, start=1):
+            name = f"{place}{number if len(planned) > 1 else ''}-{language}"
+            drawn.append((place, draw(locked, frame, correlation, language, name, folder)))
+        if place == "scatter":
+            one("missing_plot", draw_missing)
+    one("entries", draw_entries)
     kept = [(place, figure) for place, figure in drawn if figure is not None]
     return [
         Drawing(

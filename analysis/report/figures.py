@@ -17,15 +17,26 @@ from analysis import statistics as st
 from analysis.dataset import Locked
 from analysis.groups import Group, groups_of
 from analysis.plan import DELTA, delta_of
-from analysis.report.cells import Frame, plain
+from analysis.report.cells import Frame, Num, Piece, Sym, Word
+from analysis.report.figure_text import Marks
 from analysis.report.typeface import drawing
 from analysis.report.wording import Language, label_of, say, with_unit
 from extract.study.protocol import Correlation, column
 
-__all__ = ["COLOURS", "Figure", "draw_means", "draw_scatter", "save"]
+__all__ = [
+    "COLOURS",
+    "SHAPES",
+    "Figure",
+    "canvas_of",
+    "draw_means",
+    "draw_scatter",
+    "floats",
+    "p_value",
+    "save",
+]
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_SHAPES: Final = ("o", "^", "s", "D", "v", "P")
+SHAPES: Final = ("o", "^", "s", "D", "v", "P")
 _GREY: Final = "#555555"
 _STEPS: Final = 60
 _DESCRIBED: Final = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
@@ -41,8 +52,12 @@ class Figure:
     inches: float
 
 
-def save(figure: Any, name: str, folder: Path) -> Figure:
+def save(figure: Any, name: str, folder: Path, marks: Marks) -> Figure:
     """Write ``name.svg`` and ``name.png`` and keep the SVG's text for the page; bytes are the same every run."""
+    marks.everything(figure)
+    # The layout is solved once and kept for both files.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     svg_file, png_file = folder / f"{name}.svg", folder / f"{name}.png"
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
@@ -60,15 +75,17 @@ def _scoped(svg: str, name: str) -> str:
     return svg
 
 
-def _axes(width: float, height: float, columns: int = 1) -> tuple[Any, Any]:
+def canvas_of(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Any, Any]:
+    """A figure of ``rows`` x ``columns`` panels, in inches."""
     # The object interface, not pyplot: nothing global is left behind.
     from matplotlib.figure import Figure as Canvas
 
     canvas = Canvas(figsize=(width, height), layout="constrained")
-    return canvas, canvas.subplots(1, columns)
+    return canvas, canvas.subplots(rows, columns)
 
 
-def _floats(values: Sequence[Any]) -> list[float]:
+def floats(values: Sequence[Any]) -> list[float]:
+    """Decimals and integers as matplotlib takes them."""
     return [float(v) for v in values]
 
 
@@ -81,27 +98,30 @@ def draw_scatter(
     x = locked.values(column(x_id, kind=at[x_id] or None))
     y = locked.values(column(y_id, kind=at[y_id] or None))
     strata = groups_of(locked, planned.strata or "")
+    marks = Marks()
     with drawing():
-        canvas, axes = _axes(5.6, 4.2)
+        canvas, axes = canvas_of(5.6, 4.2)
         for place, group in enumerate(strata.levels or (strata.everyone,)):
             rows = [i for i in group.rows if x[i] is not None and y[i] is not None]
             colour = COLOURS[place % len(COLOURS)]
             axes.scatter(
-                _floats([x[i] for i in rows]),
-                _floats([y[i] for i in rows]),
+                floats([x[i] for i in rows]),
+                floats([y[i] for i in rows]),
                 s=26,
-                marker=_SHAPES[place % len(_SHAPES)],
+                marker=SHAPES[place % len(SHAPES)],
                 facecolor=colour,
                 alpha=0.75,
                 linewidth=0.5,
                 edgecolor="white",
-                label=_legend(frame, group, planned, language) if strata.levels else None,
+                label=marks.text(_legend(frame, group, planned, language)) if strata.levels else None,
                 zorder=3,
             )
             if strata.levels:
                 _line(axes, [x[i] for i in rows], [y[i] for i in rows], colour, band=False)
         rows = [i for i in strata.everyone.rows if x[i] is not None and y[i] is not None]
-        label = f"{say('fit', language)}: {_legend(frame, strata.everyone, planned, language)}"
+        label = marks.text(
+            (Word(f"{say('fit', language)}: "), *_legend(frame, strata.everyone, planned, language))
+        )
         _line(axes, [x[i] for i in rows], [y[i] for i in rows], _GREY, band=True, label=label)
         axes.axhline(0, color="#bbbbbb", linewidth=0.6, zorder=0)
         axes.axvline(0, color="#bbbbbb", linewidth=0.6, zorder=0)
@@ -110,20 +130,25 @@ def draw_scatter(
         axes.legend(
             loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=8, handletextpad=0.6, labelspacing=0.5
         )
-        return save(canvas, name, folder)
+        return save(canvas, name, folder, marks)
 
 
-def _legend(frame: Frame, group: Group, planned: Correlation, language: Language) -> str:
+def _legend(frame: Frame, group: Group, planned: Correlation, language: Language) -> tuple[Piece, ...]:
     x, y = delta_of(planned.x), delta_of(planned.y)
     at = DELTA if x != planned.x else ""
-    symbol = {"pearson": "r", "spearman": r"\rho", "kendall": r"\tau"}[planned.method]
+    symbol = Sym({"pearson": "r", "spearman": "ρ", "kendall": "τ"}[planned.method])
     key = ("3", x, group.key, at)
-    n = plain((frame.num(*key, "n", "i", y),))
-    r = plain((frame.num(*key, "r", "f2", y),))
-    p = plain((frame.num(*key, "p", "p", y),))
-    sign = "" if p.startswith("<") else " = "
-    shown_p = p.replace("<", " < ")
-    return f"{label_of(group.label, language)}, $n$ = {n}, ${symbol}$ = {r}, $P${sign}{shown_p}"
+    n, r, p = (frame.num(*key, s, form, y) for s, form in (("n", "i"), ("r", "f2"), ("p", "p")))
+    return (
+        Word(f"{label_of(group.label, language)}, "), Sym("n"), Word(" = "), n, Word(", "), symbol, Word(" = "), r,
+        Word(", "), *p_value(p),
+    )  # fmt: skip
+
+
+def p_value(p: Piece) -> tuple[Piece, ...]:
+    """``P = 0.021`` or ``P <0.001``."""
+    small = isinstance(p, Num) and p.text.startswith("<")
+    return (Sym("P"), Word(" " if small else " = "), p)
 
 
 def _line(
@@ -132,7 +157,7 @@ def _line(
     fitted = st.line(x, y)
     if fitted.slope is None or fitted.intercept is None:
         return
-    low, high = min(_floats(x)), max(_floats(x))
+    low, high = min(floats(x)), max(floats(x))
     along = [low + (high - low) * i / _STEPS for i in range(_STEPS + 1)]
     level = [fitted.intercept + fitted.slope * a for a in along]
     style = "-" if band else (0, (4, 2))
@@ -161,8 +186,9 @@ def draw_means(locked: Locked, frame: Frame, language: Language, name: str, fold
         return None
     groups = groups_of(locked, protocol.analysis.group)
     levels = groups.levels or (groups.everyone,)
+    marks = Marks()
     with drawing():
-        canvas, all_axes = _axes(2.35 * len(timed) + 0.4, 2.9, len(timed))
+        canvas, all_axes = canvas_of(2.35 * len(timed) + 0.4, 2.9, len(timed))
         panels = [all_axes] if len(timed) == 1 else list(all_axes)
         for axes, variable in zip(panels, timed, strict=True):
             for place, group in enumerate(levels):
@@ -174,7 +200,7 @@ def draw_means(locked: Locked, frame: Frame, language: Language, name: str, fold
                 axes.set_ylim(bottom=0)
         handles, labels = panels[0].get_legend_handles_labels()
         canvas.legend(handles, labels, loc="outside lower center", ncols=len(levels), fontsize=8.5)
-        return save(canvas, name, folder)
+        return save(canvas, name, folder, marks)
 
 
 def _mean_line(
@@ -208,7 +234,7 @@ def _mean_line(
         mean,
         yerr=[below, above],
         color=COLOURS[place % len(COLOURS)],
-        marker=_SHAPES[place % len(_SHAPES)],
+        marker=SHAPES[place % len(SHAPES)],
         markersize=5.5,
         linewidth=1.3,
         capsize=3,

@@ -11,7 +11,8 @@ from typing import Any, Final
 from analysis.dataset import Locked
 from analysis.groups import ALL, groups_of
 from analysis.plan import PARTICIPANTS
-from analysis.report.cells import Frame, plain
+from analysis.report.cells import Frame, Piece, Sym, Word
+from analysis.report.figure_text import Marks
 from analysis.report.figures import Figure, save
 from analysis.report.typeface import drawing
 from analysis.report.wording import Language, label_of, step_label
@@ -65,24 +66,31 @@ def _wrap(words: str, language: Language, wide: int) -> list[str]:
     return [words[i : i + size] for i in range(0, len(words), size)] or [""]
 
 
-def _count(frame: Frame, step: str, statistic: str) -> str:
-    row = frame.results.find("flow", step, ALL, "", statistic)
-    return "—" if row is None or row.value is None else f"{int(row.value):,}"
+Line = tuple[Piece, ...]
 
 
-def _main_lines(frame: Frame, stage: _Stage, language: Language) -> list[str]:
+def _count(frame: Frame, step: str, statistic: str) -> Piece:
+    return frame.num("flow", step, ALL, "", statistic, "k")
+
+
+def _words(lines: Sequence[str]) -> list[Line]:
+    return [(Word(line),) for line in lines]
+
+
+def _main_lines(frame: Frame, stage: _Stage, language: Language) -> list[Line]:
     people, visits = (_count(frame, stage.step, s) for s in ("patients", "visits"))
-    counted = {"zh": f"{people} 例患者，{visits} 次就诊", "en": f"{people} patients, {visits} visits"}[
-        language
+    between, after = {"zh": (" 例患者，", " 次就诊"), "en": (" patients, ", " visits")}[language]
+    return [
+        *_words(_wrap(stage.label, language, _MAIN_CHARS)),
+        (people, Word(between), visits, Word(after)),
     ]
-    return [*_wrap(stage.label, language, _MAIN_CHARS), counted]
 
 
-def _side_lines(frame: Frame, locked: Locked, stage: _Stage, language: Language) -> list[str]:
-    lines: list[str] = []
+def _side_lines(frame: Frame, locked: Locked, stage: _Stage, language: Language) -> list[Line]:
+    lines: list[Line] = []
     for step in stage.removed:
         gone = _count(frame, step, "removed_patients")
-        if gone in {"0", "—"}:
+        if gone.text in {"0", "—"}:
             continue
         if step in _MAIN:
             words = _LOST[step][language]
@@ -95,13 +103,13 @@ def _side_lines(frame: Frame, locked: Locked, stage: _Stage, language: Language)
     return lines
 
 
-def _counted(lines: Sequence[str], gone: str) -> list[str]:
+def _counted(lines: Sequence[str], gone: Piece) -> list[Line]:
     """The lines, indented after the first, with the count at the end and never broken."""
-    tail = f"($n$ = {gone})"
+    tail = (Word(" ("), Sym("n"), Word(" = "), gone, Word(")"))
     own = [f"   {part}" if place else part for place, part in enumerate(lines)]
     if sum(2 if ord(c) > 0x2FFF else 1 for c in own[-1]) + 9 <= _SIDE_CHARS:
-        return [*own[:-1], f"{own[-1]} {tail}"]
-    return [*own, f"   {tail}"]
+        return [*_words(own[:-1]), (Word(own[-1]), *tail)]
+    return [*_words(own), (Word("  "), *tail)]
 
 
 def draw_flow(locked: Locked, frame: Frame, language: Language, name: str, folder: Path) -> Figure | None:
@@ -116,7 +124,7 @@ def draw_flow(locked: Locked, frame: Frame, language: Language, name: str, folde
         canvas = Canvas(figsize=(7.6, 1))
         axes = canvas.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
-        top = 0.0
+        marks, top = Marks(), 0.0
         centre = _WIDTH / 2
         for place, stage in enumerate(stages):
             side = _side_lines(frame, locked, stage, language) if place else []
@@ -128,6 +136,7 @@ def draw_flow(locked: Locked, frame: Frame, language: Language, name: str, folde
                     _arrow(axes, (centre, middle), (_WIDTH + _AISLE, middle))
                     _box(
                         axes,
+                        marks,
                         _WIDTH + _AISLE,
                         middle + (len(side) * _SMALL + _PAD) / 2,
                         _SIDE,
@@ -136,15 +145,15 @@ def draw_flow(locked: Locked, frame: Frame, language: Language, name: str, folde
                     )
                 top -= run
             lines = _main_lines(frame, stage, language)
-            top = _box(axes, 0, top, _WIDTH, lines, bold=place == len(stages) - 1)
-        top = _split(axes, locked, frame, language, top)
+            top = _box(axes, marks, 0, top, _WIDTH, lines, bold=place == len(stages) - 1)
+        top = _split(axes, marks, locked, frame, language, top)
         axes.set_xlim(-0.05, _WIDTH + _AISLE + _SIDE + 0.05)
         axes.set_ylim(top - 0.05, 0.05)
         canvas.set_size_inches(_WIDTH + _AISLE + _SIDE + 0.1, -top + 0.1)
-        return save(canvas, name, folder)
+        return save(canvas, name, folder, marks)
 
 
-def _split(axes: Any, locked: Locked, frame: Frame, language: Language, top: float) -> float:
+def _split(axes: Any, marks: Marks, locked: Locked, frame: Frame, language: Language, top: float) -> float:
     """The groups under the last box, side by side."""
     levels = groups_of(locked, locked.protocol.analysis.group).levels
     if not levels:
@@ -159,10 +168,10 @@ def _split(axes: Any, locked: Locked, frame: Frame, language: Language, top: flo
     axes.plot([centre, centre], [top, top - 0.2], color=_EDGE, linewidth=0.8)
     axes.plot([min(*middles, centre), max(*middles, centre)], [top - 0.2] * 2, color=_EDGE, linewidth=0.8)
     for (x, width), group in zip(slots, levels, strict=True):
-        n = plain((frame.num("1", PARTICIPANTS, group.key, "", "n", "i"),))
+        n = frame.num("1", PARTICIPANTS, group.key, "", "n", "i")
         _arrow(axes, (x + width / 2, top - 0.2), (x + width / 2, top - 0.45))
-        lines = [*_wrap(label_of(group.label, language), language, 40), f"$n$ = {n}"]
-        bottom = min(bottom, _box(axes, x, top - 0.45, width, lines))
+        lines = [*_words(_wrap(label_of(group.label, language), language, 40)), (Sym("n"), Word(" = "), n)]
+        bottom = min(bottom, _box(axes, marks, x, top - 0.45, width, lines))
     return bottom
 
 
@@ -180,10 +189,11 @@ def _arrow(axes: Any, start: tuple[float, float], end: tuple[float, float]) -> N
 
 def _box(
     axes: Any,
+    marks: Marks,
     x: float,
     top: float,
     width: float,
-    lines: Sequence[str],
+    lines: Sequence[Line],
     *,
     left: bool = False,
     bold: bool = False,
@@ -199,7 +209,9 @@ def _box(
     axes.text(
         x + (0.1 if left else width / 2),
         top - height / 2,
-        "\n".join(lines),
+        marks.text(
+            piece for place, line in enumerate(lines) for piece in (*((Word("\n"),) if place else ()), *line)
+        ),
         ha="left" if left else "center",
         va="center",
         fontsize=8.2 if left else 9,

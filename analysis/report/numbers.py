@@ -2,7 +2,7 @@
 
 A format is a short code that stands beside the printed number, so that the page can be checked against the frame:
 ``f2`` two decimals, ``p`` a P value, ``i`` a count, ``c1`` a percentage with one decimal, ``c100`` a share as one,
-``a2`` the magnitude with two decimals.  Halves are rounded away from zero, as SPSS does.
+``a2`` the magnitude with two decimals, ``k`` a count with commas.  Halves are rounded away from zero, as SPSS does.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ def shown(value: float | None, form: str) -> str:
         return f"<{_LEAST_P}" if value < _LEAST_P else _fixed(value, 3)
     if form == "i":
         return _fixed(value, 0)
+    if form == "k":
+        return f"{Decimal(repr(value)).quantize(Decimal(1), ROUND_HALF_UP):,}"
     kind, decimals = form[:1], form[1:]
     if form == "c100":
         return _fixed(value * 100, 1)

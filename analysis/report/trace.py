@@ -6,12 +6,14 @@ import re
 from html.parser import HTMLParser
 from typing import Final
 
+from analysis.report.figure_text import untraced_drawing
 from analysis.report.numbers import MINUS, shown
 from analysis.results import Results
 
 __all__ = ["untraced"]
 
 _DIGIT: Final = re.compile(r"\d")
+_DRAWING: Final = re.compile(r"<svg.*?</svg>", re.DOTALL)
 _FREE: Final = frozenset({"q", "name", "label"})
 
 
@@ -51,7 +53,7 @@ class _Reader(HTMLParser):
 
 
 def untraced(html: str, results: Results) -> list[str]:
-    """Every number of the page that does not stand as such in the frame; empty when all is well."""
+    """Every number of the page, its drawings too, that does not stand as such in the frame; empty when all is well."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
@@ -70,4 +72,6 @@ def untraced(html: str, results: Results) -> list[str]:
         for key, text in reader.quotes
         if quoted.get(key) != text
     )
+    for drawing in _DRAWING.findall(html):
+        problems.extend(untraced_drawing(drawing, results))
     return problems

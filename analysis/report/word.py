@@ -6,6 +6,7 @@ and held against the frame, also after a journal's editor has worked on its look
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import zipfile
@@ -40,6 +41,7 @@ _WIDEST, _LEAST, _AIR = 30, 9, 2
 _NARROW, _LINE = 13, 96  # characters: the widest column of numbers, and a line of them all
 _STAMP: Final = (1980, 1, 1, 0, 0, 0)
 _NAMED: Final = re.compile(r"n\d+_r(\d+)_(\w+)")
+_DRAWN: Final = re.compile(r"\[sha256 ([0-9a-f]{64})\]")
 _GAP: Final = "\N{EN SPACE}"
 _SMALL: Final = 17  # half points
 
@@ -150,6 +152,9 @@ class _Writer:
         last = self.document.paragraphs[-1]
         last.alignment = WD_ALIGN_PARAGRAPH.CENTER
         last.paragraph_format.keep_with_next = True
+        picture = self.document.inline_shapes[-1]._inline.docPr  # noqa: SLF001 - python-docx has no alternative text
+        digest = hashlib.sha256(drawing.png.read_bytes()).hexdigest()
+        picture.set("descr", f"{drawing.caption[self.language]} [sha256 {digest}]")
         captions = {
             lang: f"{say('figure', lang)}{drawing.number}{'　' if lang == 'zh' else _GAP}{drawing.caption[lang]}"
             for lang in LANGUAGES
@@ -290,19 +295,19 @@ def _body(writer: _Writer, part: Part) -> None:
     told("summary", part.summary)
     section("flow", places=["flow"])
     section("h_baseline", [part.tables[0]])
-    section("h_change", [part.tables[1]], ["means"])
+    section("h_change", [part.tables[1]], ["means", "paired", "distribution"])
     section("h_correlation", [part.tables[2]], ["scatter"])
     section("safety", [part.safety])
     if part.missing is None:
         told("missing", [])
         writer.add(f"<w:p {nsdecls('w')}>{_text(say('none_missing', language))}</w:p>")
     else:
-        section("missing", [part.missing])
-    section("h_around", part.around)
+        section("missing", [part.missing], ["missing_plot"])
+    section("h_around", part.around, ["forest"])
     told("reading", part.reading)
     section("routing", [part.routing])
     section("h_printed", [part.printed])
-    section("gilbert", [part.quality])
+    section("gilbert", [part.quality], ["entries"])
 
 
 def _save(document: Draft, path: Path) -> None:
@@ -319,9 +324,13 @@ def _save(document: Draft, path: Path) -> None:
 
 
 def unlike(path: Path, results: Results) -> tuple[int, list[str]]:
-    """How many numbers of the frame the file holds, and which of them are not printed as the frame gives them."""
-    body = Document(str(path)).element.body
-    problems, seen = [], 0
+    """How many numbers of the frame the file holds, and which of them are not printed as the frame gives them.
+
+    A picture that is not the one that was drawn is a problem too: its hash stands in its alternative text.
+    """
+    document = Document(str(path))
+    body = document.element.body
+    problems, seen = list(_exchanged(document)), 0
     for start in body.iter(qn("w:bookmarkStart")):
         found = _NAMED.fullmatch(start.get(qn("w:name"), ""))
         if found is None:
@@ -333,6 +342,16 @@ def unlike(path: Path, results: Results) -> tuple[int, list[str]]:
         if right != text:
             problems.append(f"row {row}: the file shows {text}, the frame gives {right}")
     return seen, problems
+
+
+def _exchanged(document: Draft) -> Iterator[str]:
+    """Pictures whose bytes are not those that were drawn."""
+    for shape in document.inline_shapes:
+        told = _DRAWN.search(shape._inline.docPr.get("descr", ""))  # noqa: SLF001
+        blip = next(iter(shape._inline.iter(qn("a:blip"))))  # noqa: SLF001
+        drawn = document.part.related_parts[blip.get(qn("r:embed"))].blob
+        if told is None or hashlib.sha256(drawn).hexdigest() != told[1]:
+            yield "a picture of the file is not the one that was drawn"
 
 
 def _until_end(start: Any) -> str:

@@ -107,9 +107,20 @@ def test_captions_stand_in_both_languages_and_the_figures_are_inside(documents):
     for number, zh in ((1, "纳入患者的基线特征"), (2, "治疗前后各指标的变化"), (3, "变化量的相关性分析")):
         place = next(i for i, w in enumerate(words) if w == f"表{number}　{zh}")
         assert words[place + 1].startswith(f"Table {number}\N{EN SPACE}")
-    assert sum(w.startswith("图") for w in words) == 3
+    drawn = [w for w in words if re.match(r"图\d", w)]
+    assert [int(re.match(r"图(\d+)", w)[1]) for w in drawn] == list(range(1, len(drawn) + 1))
     for document in documents.values():
-        assert len(document.inline_shapes) == 3
+        assert len(document.inline_shapes) == len(drawn) >= 7
+
+
+def test_an_exchanged_picture_is_found(folder, frame, tmp_path):
+    """...its own hash stands in its alternative text, which also tells a screen reader what it shows."""
+    source, edited = folder / "report-zh.docx", tmp_path / "edited.docx"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(edited, "w") as new:
+        pictures = [n for n in old.namelist() if n.startswith("word/media/")]
+        for name in old.namelist():
+            new.writestr(name, old.read(pictures[1] if name == pictures[0] else name))
+    assert unlike(edited, frame)[1] == ["a picture of the file is not the one that was drawn"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -64,6 +64,15 @@ class Comparison:
     incomplete: int
     differences: tuple[tuple[str, FieldStanding], ...]
     """Patient and field, for each difference, in the order of the form."""
+    pairs: Mapping[str, Mapping[tuple[int, int], int]] = field(default_factory=dict)
+    """Per field of numbers how often each pair of entries occurs, in whole steps; no patient."""
+
+    def pairs_json(self) -> dict[str, list[list[int]]]:
+        """``[first, second, times]`` per field: for the snapshot alone, since these are values."""
+        return {
+            name: [[*pair, times] for pair, times in sorted(found.items())]
+            for name, found in self.pairs.items()
+        }
 
     def to_json(self) -> dict[str, Any]:
         """The rates and counts, without any patient or value."""
@@ -93,6 +102,7 @@ def compare(standings: Standings, *, tolerance: int = 0) -> Comparison:
     by_person: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     counted = dict.fromkeys(Outcome, 0)
     different: list[tuple[str, FieldStanding]] = []
+    pairs: dict[str, dict[tuple[int, int], int]] = defaultdict(lambda: defaultdict(int))
     records = [0, 0]
     for patient, fields in standings.items():
         found = {key: outcome(standing, tolerance=tolerance) for key, standing in fields.items()}
@@ -106,6 +116,8 @@ def compare(standings: Standings, *, tolerance: int = 0) -> Comparison:
             name = fields[key].field.name
             by_field[name][0] += found[key] is Outcome.DIFFERENT
             by_field[name][1] += 1
+            if (pair := _numbers(fields[key])) is not None:
+                pairs[name][pair] += 1
         different += [(patient, fields[key]) for key in wrong]
         _against_truth(fields, by_person)
     return Comparison(
@@ -116,7 +128,16 @@ def compare(standings: Standings, *, tolerance: int = 0) -> Comparison:
         both_blank=counted[Outcome.BOTH_BLANK],
         incomplete=counted[Outcome.INCOMPLETE],
         differences=tuple(different),
+        pairs={name: dict(found) for name, found in pairs.items()},
     )
+
+
+def _numbers(standing: FieldStanding) -> tuple[int, int] | None:
+    """Both entries in whole steps; None unless both are numbers."""
+    if standing.field.kind != "number" or standing.first is None or standing.second is None:
+        return None
+    first, second = standing.first.value.scaled, standing.second.value.scaled
+    return None if first is None or second is None else (first, second)
 
 
 def _against_truth(fields: Mapping[tuple[str, str], FieldStanding], by_person: dict[str, list[int]]) -> None:

@@ -132,7 +132,10 @@ def lock(
             reviewed=list(_reviewed(ready.reconciliation)),
             agreement={
                 "review": ready.reconciliation.agreement.to_json(),
-                "entry": ready.reconciliation.comparison.to_json(),
+                "entry": {
+                    **ready.reconciliation.comparison.to_json(),
+                    "pairs": ready.reconciliation.comparison.pairs_json(),
+                },
             },
             flow=ready.funnel,
             sql=sql_files(load_site(folder), ready.protocol),

@@ -46,7 +46,7 @@ def assemble(
     with held(folder.landing / ".linking.lock", "the linking table of this study"):
         pseudonyms = Pseudonyms.assign(key, reconciliation.eligible, read_linking(folder))
         found = cells(reconciliation.final_values, screening.values)
-        draft = assemble_cells(protocol, reconciliation.eligible, found, pseudonyms)
+        draft = assemble_cells(protocol, reconciliation.eligible, found, pseudonyms, folder.landing)
         write_linking(folder, pseudonyms, draft.records)
     return draft
 

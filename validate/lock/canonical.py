@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from extract.errors import SnapshotBroken
+from validate.lock.rows import PIECE, Rows, batches_of, sorting
 
-__all__ = ["canonical_json", "cell_texts", "hash_of_tables", "hash_table", "sha256"]
+__all__ = ["canonical_json", "cell_texts", "hash_of_tables", "hash_table", "logical_hash", "sha256"]
 
 NULL: Final = "\\N"
+SORTED_AT_ONCE: Final = 500_000
+"""Rows of a table that are sorted in memory; more are sorted on disk."""
 _ESCAPES: Final = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 
 
@@ -46,25 +50,31 @@ def cell_texts(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     snapshot does not hold (dates and times among them: a snapshot has study days).
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
     kind = array.type
     if pa.types.is_null(kind):
         return pa.array([NULL] * len(array), pa.large_string())
     if pa.types.is_integer(kind):
-        texts = pc.cast(array, pa.large_string())
-    elif pa.types.is_decimal(kind) or pa.types.is_floating(kind):
-        texts = _number_texts(array)
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        texts = pc.cast(array, pa.large_string())
+        return pc.fill_null(pc.cast(array, pa.large_string()), NULL)
+    # A column repeats its values: each is written once.
+    coded = array if pa.types.is_dictionary(kind) else array.dictionary_encode()
+    return pc.fill_null(_texts(coded.dictionary).take(coded.indices), NULL)
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    kind = values.type
+    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
+        return _number_texts(values)
+    if pa.types.is_integer(kind):
+        return pc.cast(values, pa.large_string())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        texts = pc.cast(values, pa.large_string())
         for plain, escaped in _ESCAPES:
             texts = pc.replace_substring(texts, plain, escaped)
-    else:
-        raise SnapshotBroken(
-            f"a column has the type {kind}, which no snapshot holds",
-            "Snapshots hold integers, decimals and text; see docs/snapshot.md.",
-        )
-    return pc.fill_null(texts, NULL)
+        return texts
+    raise SnapshotBroken(
+        f"a column has the type {kind}, which no snapshot holds",
+        "Snapshots hold integers, decimals and text; see docs/snapshot.md.",
+    )
 
 
 def _number_texts(array: pa.Array) -> pa.Array:
@@ -96,23 +106,52 @@ def _plain(value: Decimal) -> str:
     return "0" if text in {"-0", ""} else text
 
 
-def hash_table(table: pa.Table) -> str:
-    """SHA-256 of the canonical lines of one table, 64 hex digits."""
-    names = sorted(table.column_names)
+def hash_table(table: pa.Table | Rows | pq.ParquetFile) -> str:
+    """SHA-256 of the canonical lines of one table, 64 hex digits; a table of any size takes little memory."""
+    schema = table.schema_arrow if isinstance(table, pq.ParquetFile) else table.schema
+    rows = table.metadata.num_rows if isinstance(table, pq.ParquetFile) else table.num_rows
+    names = sorted(schema.names)
     if len(set(names)) != len(names):
         raise SnapshotBroken("a table has two columns of one name", "Lock the study again.")
+    for field in schema:
+        cell_texts(
+            pa.array([], field.type)
+        )  # a type that no snapshot holds is named before anything is sorted
     digest = hashlib.sha256("\t".join(_escape(name) for name in names).encode() + b"\n")
     if names:
-        columns = [cell_texts(table.column(name)) for name in names]
-        tab, end = (pa.scalar(mark, pa.large_string()) for mark in ("\t", "\n"))
-        lines = columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, tab)
-        # Arrow sorts strings by their UTF-8 bytes.
-        lines = lines.take(pc.sort_indices(lines))
-        ended = pc.binary_join_element_wise(lines, pa.scalar("", pa.large_string()), end)
-        # The lines stand one after the other in Arrow's own buffer: nothing is copied into Python.
-        if len(ended):
-            digest.update(memoryview(ended.buffers()[2])[: pc.sum(pc.binary_length(ended)).as_py()])
+        lines = (_lines(batch, names) for batch in batches_of(table))
+        for sorted_ in _sorted_apart(lines) if rows > SORTED_AT_ONCE else _sorted(lines):
+            _update(digest, sorted_)
     return digest.hexdigest()
+
+
+def _lines(batch: pa.RecordBatch, names: list[str]) -> pa.Array:
+    columns = [cell_texts(batch.column(name)) for name in names]
+    tab = pa.scalar("\t", pa.large_string())
+    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, tab)
+
+
+def _sorted(lines: Iterable[pa.Array]) -> Iterator[pa.Array]:
+    whole = pa.chunked_array(lines, pa.large_string()).combine_chunks()
+    # Arrow sorts strings by their UTF-8 bytes.
+    yield whole.take(pc.sort_indices(whole))
+
+
+def _sorted_apart(lines: Iterable[pa.Array]) -> Iterator[pa.Array]:
+    """The same for what may not fit into memory; DuckDB sorts BLOBs by their bytes."""
+    schema = pa.schema([("line", pa.large_binary())])
+    batches = (pa.RecordBatch.from_arrays([one.cast(pa.large_binary())], schema=schema) for one in lines)
+    with sorting() as connection:
+        connection.register("given", pa.RecordBatchReader.from_batches(schema, batches))
+        for batch in connection.sql("SELECT line FROM given ORDER BY line").to_arrow_reader(PIECE):
+            yield batch.column(0).cast(pa.large_binary()).cast(pa.large_string())
+
+
+def _update(digest: Any, lines: pa.Array) -> None:
+    ended = pc.binary_join_element_wise(lines, *(pa.scalar(mark, pa.large_string()) for mark in ("", "\n")))
+    # The lines stand one after the other in Arrow's own buffer: nothing is copied into Python.
+    if len(ended):
+        digest.update(memoryview(ended.buffers()[2])[: pc.sum(pc.binary_length(ended)).as_py()])
 
 
 def _escape(text: str) -> str:
@@ -121,7 +160,11 @@ def _escape(text: str) -> str:
     return text
 
 
-def hash_of_tables(tables: Mapping[str, pa.Table]) -> str:
+def hash_of_tables(tables: Mapping[str, pa.Table | Rows | pq.ParquetFile]) -> str:
     """The logical hash: SHA-256 over ``name<TAB>hash<LF>`` of each table, sorted by name."""
-    lines = "".join(f"{name}\t{hash_table(table)}\n" for name, table in sorted(tables.items()))
-    return sha256(lines.encode())
+    return logical_hash({name: hash_table(table) for name, table in tables.items()})
+
+
+def logical_hash(hashes: Mapping[str, str]) -> str:
+    """The same from the tables' hashes."""
+    return sha256("".join(f"{name}\t{digest}\n" for name, digest in sorted(hashes.items())).encode())

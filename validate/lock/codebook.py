@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from extract.study.protocol import Label, Protocol
-from validate.lock.assemble import LONG
+from validate.lock.blocks import LONG
 from validate.lock.canonical import canonical_json
 from validate.lock.columns import Column, columns
 

@@ -17,6 +17,8 @@ PARTICIPANT = "participant"
 RESPONDER = "responder"
 RELIEF_DECIMALS = 6
 _PRECISION = 18
+_MOST = 10**11
+"""Whole steps that a relief of six digits can still be told of in as many digits as a column has."""
 
 Kind = Literal["participant", "value", "delta", "relief", "responder"]
 
@@ -123,9 +125,9 @@ def _directed(last_first: bool, first: str, last: str, form: str) -> str:
 
 
 def scaled(value: str, step: Decimal) -> int | None:
-    """The value in whole steps; None when it is no number or not a multiple of the step."""
+    """The value in whole steps; None when it is no number, not a multiple of the step, or beyond any column."""
     try:
         steps = Decimal(value) / step
-        return int(steps) if steps == steps.to_integral_value() else None
+        return int(steps) if abs(steps) < _MOST and steps == steps.to_integral_value() else None
     except (ArithmeticError, ValueError):
         return None

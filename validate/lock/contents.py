@@ -17,11 +17,12 @@ from extract.study.protocol import Protocol
 from validate.checks.results import CheckReport
 from validate.lock.assemble import Draft
 from validate.lock.audit import audit_lines
-from validate.lock.canonical import canonical_json
+from validate.lock.canonical import canonical_json, hash_of_tables
 from validate.lock.codebook import codebook_csv, codebook_json
 from validate.lock.described import describe
 from validate.lock.disclosure import disclosure
-from validate.lock.publish import Contents, parquet
+from validate.lock.publish import Contents, about, parquet
+from validate.lock.rows import Rows
 
 __all__ = ["Reviewed", "build_contents"]
 
@@ -64,8 +65,9 @@ def build_contents(
 ) -> Contents:
     """Every file but manifest and signatures, by its path inside the snapshot."""
     tables = {"data": draft.wide, "long": draft.long}
+    logical = hash_of_tables(tables)
     events = list(audit)
-    files = {
+    files: dict[str, bytes | Rows] = {
         "data.parquet": parquet(draft.wide),
         "long.parquet": parquet(draft.long),
         "lineage.parquet": parquet(draft.lineage),
@@ -81,7 +83,8 @@ def build_contents(
         **{f"sql/{name}": text.encode() for name, text in sql.items()},
     }
     dated = max((str(event["at"]) for event in events), default="")
-    return Contents({**files, **describe(protocol, files, tables, dated)}, tables, head)
+    described = describe(protocol, {name: about(data) for name, data in files.items()}, logical, dated)
+    return Contents({**files, **described}, tables, logical, head)
 
 
 def _reconciliation(draft: Draft, reviewed: Iterable[Reviewed]) -> pa.Table:

@@ -11,10 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-import pyarrow as pa
-
 from extract.study.protocol import Protocol
-from validate.lock.canonical import canonical_json, hash_of_tables, sha256
+from validate.lock.canonical import canonical_json
+from validate.lock.codebook import codebook_json
 
 __all__ = ["DATA_PACKAGE", "RO_CRATE", "describe"]
 
@@ -54,13 +53,12 @@ _ACCESS: Final = (
 
 
 def describe(
-    protocol: Protocol, files: Mapping[str, bytes], tables: Mapping[str, pa.Table], dated: str
+    protocol: Protocol, files: Mapping[str, tuple[int, str]], logical: str, dated: str
 ) -> dict[str, bytes]:
-    """``datapackage.json`` and ``ro-crate-metadata.json`` of a snapshot with ``files``.
+    """``datapackage.json`` and ``ro-crate-metadata.json`` of a snapshot with ``files``: name -> size, SHA-256.
 
-    ``dated`` is the time (ISO 8601) of the last act that the snapshot contains.
+    ``logical`` is the logical hash, ``dated`` the time (ISO 8601) of the last act that the snapshot contains.
     """
-    logical = hash_of_tables(tables)
     return {
         DATA_PACKAGE: _data_package(protocol, files, logical),
         RO_CRATE: _ro_crate(protocol, files, logical, dated),
@@ -82,23 +80,23 @@ def _media(name: str) -> str:
     return _MEDIA.get(name.rpartition(".")[2], "text/plain")
 
 
-def _data_package(protocol: Protocol, files: Mapping[str, bytes], logical: str) -> bytes:
-    codebook = json.loads(files["codebook.json"])
+def _data_package(protocol: Protocol, files: Mapping[str, tuple[int, str]], logical: str) -> bytes:
+    codebook = json.loads(codebook_json(protocol))
     long = codebook.pop("long")
     schemas = {
         "data.parquet": {key: codebook[key] for key in ("fields", "primaryKey", "missingValues")},
         "long.parquet": long,
     }
     resources = []
-    for name, data in sorted(files.items()):
+    for name, (size, digest) in sorted(files.items()):
         resource: dict[str, Any] = {
             "$schema": _RESOURCE,
             "name": re.sub(r"[^a-z0-9._-]+", "-", name.lower()),
             "path": name,
             "format": name.rpartition(".")[2],
             "mediatype": _media(name),
-            "bytes": len(data),
-            "hash": f"sha256:{sha256(data)}",
+            "bytes": size,
+            "hash": f"sha256:{digest}",
             "description": _description(name),
         }
         if name in schemas:
@@ -117,8 +115,8 @@ def _data_package(protocol: Protocol, files: Mapping[str, bytes], logical: str) 
     )
 
 
-def _ro_crate(protocol: Protocol, files: Mapping[str, bytes], logical: str, dated: str) -> bytes:
-    named: dict[str, bytes | None] = {**files, DATA_PACKAGE: None, "manifest.json": None}
+def _ro_crate(protocol: Protocol, files: Mapping[str, tuple[int, str]], logical: str, dated: str) -> bytes:
+    named: dict[str, tuple[int, str] | None] = {**files, DATA_PACKAGE: None, "manifest.json": None}
     parts = [
         {
             "@id": name,
@@ -128,8 +126,8 @@ def _ro_crate(protocol: Protocol, files: Mapping[str, bytes], logical: str, date
             "encodingFormat": _media(name),
         }
         # Only what was there first has a size that can be told here; the manifest tells all of them.
-        | ({} if data is None else {"contentSize": str(len(data)), "sha256": sha256(data)})
-        for name, data in sorted(named.items())
+        | ({} if about is None else {"contentSize": str(about[0]), "sha256": about[1]})
+        for name, about in sorted(named.items())
     ]
     access = _ACCESS.format(approval=protocol.study.ethics.approval or "(none)")
     root = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,16 +35,17 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def write_new(path: Path, data: bytes, mode: int = 0o644) -> None:
+def write_new(path: Path, data: bytes | Iterable[bytes], mode: int = 0o644) -> None:
     """A file that must not exist yet, on the disk when this returns. Raises FileExistsError, OSError."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(handle, "wb") as file:
-        file.write(data)
+        for piece in (data,) if isinstance(data, bytes) else data:
+            file.write(piece)
         file.flush()
         os.fsync(file.fileno())
 
 
-def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
+def write_whole(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
     """Replaces the file in one step. Raises OSError; the old content then stands."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:

@@ -7,7 +7,6 @@ it can link a pseudonym to a patient, so nothing here ever leaves the folder, an
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import os
@@ -160,4 +159,4 @@ class PseudonymKey:
 
     def of(self, kind: str, text: str) -> str:
         """64 hex digits for ``text``; ``kind`` keeps a patient and a record of one number apart."""
-        return hmac.new(self.secret, f"{kind}\x00{text}".encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self.secret, f"{kind}\x00{text}".encode(), "sha256").hex()

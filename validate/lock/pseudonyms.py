@@ -8,23 +8,27 @@ the landing zone, where the patients' records are anyway, and never in a snapsho
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from shutil import rmtree
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from extract.errors import StorageFault
 from extract.study.folder import StudyFolder
 from validate.lock.files import storage_faults, write_whole
 from validate.lock.keys import PseudonymKey
+from validate.lock.rows import PIECE, SORTING, Rows, batches_of, sorting
 
-__all__ = ["Pseudonyms", "read_linking", "write_linking"]
+__all__ = ["RECORDS", "Pseudonyms", "read_linking", "write_linking"]
 
 _PATIENTS: Final = pa.schema([("participant", pa.string()), ("patient_id", pa.string())])
-_RECORDS: Final = pa.schema(
+RECORDS: Final = pa.schema(
     [
         ("record", pa.string()),
         ("record_id", pa.string()),
@@ -77,53 +81,79 @@ def _records_file(folder: StudyFolder) -> Path:
     return folder.landing / "linking_records.parquet"
 
 
-def _read(path: Path, schema: pa.Schema) -> pa.Table:
-    """A linking table, empty before the first. Raises StorageFault."""
-    if not path.exists():
-        return schema.empty_table()
+def _lost(path: Path) -> StorageFault:
+    return StorageFault(
+        f"{path}: the linking table cannot be read",
+        "Restore it from the backup: without it nobody can tell who a participant is.",
+    )
+
+
+def _known(path: Path) -> Iterator[pa.RecordBatch]:
+    """The linking table of records piece by piece. Raises StorageFault."""
     try:
-        return pq.read_table(path, schema=schema)
+        if path.exists():
+            yield from batches_of(pq.ParquetFile(path))
     except (OSError, pa.ArrowException):
-        raise StorageFault(
-            f"{path}: the linking table cannot be read",
-            "Restore it from the backup: without it nobody can tell who a participant is.",
-        ) from None
+        raise _lost(path) from None
 
 
 def read_linking(folder: StudyFolder) -> dict[str, str]:
     """patient_id -> participant as given by earlier runs; empty before the first. Raises StorageFault."""
-    table = _read(_linking_file(folder), _PATIENTS)
+    path = _linking_file(folder)
+    try:
+        table = pq.read_table(path, schema=_PATIENTS) if path.exists() else _PATIENTS.empty_table()
+    except (OSError, pa.ArrowException):
+        raise _lost(path) from None
     return dict(
         zip(table.column("patient_id").to_pylist(), table.column("participant").to_pylist(), strict=True)
     )
 
 
-def write_linking(folder: StudyFolder, pseudonyms: Pseudonyms, records: Iterable[tuple[str, str]]) -> None:
+def write_linking(folder: StudyFolder, pseudonyms: Pseudonyms, records: pa.Table | Rows) -> None:
     """Puts both linking tables in place, whole or not at all, readable by the owner only.
 
-    ``records`` are (record_id, version) pairs of the lineage. Raises StorageFault.
+    ``records`` are those of the lineage (``RECORDS``). Raises StorageFault.
     """
     people = sorted(pseudonyms.participants.items(), key=lambda item: (len(item[1]), item[1]))
     patients = pa.table([[name for _, name in people], [patient for patient, _ in people]], schema=_PATIENTS)
-    # Earlier snapshots point at record versions that this one may not use any more.
-    kept = _read(_records_file(folder), _RECORDS)
-    known = zip(kept.column("record_id").to_pylist(), kept.column("record_version").to_pylist(), strict=True)
-    pairs = sorted({*records, *known})
-    lineage = pa.table(
-        [
-            [pseudonyms.record(record) for record, _ in pairs],
-            [record for record, _ in pairs],
-            [pseudonyms.version(version) for _, version in pairs],
-            [version for _, version in pairs],
-        ],
-        schema=_RECORDS,
+    sink = pa.BufferOutputStream()
+    pq.write_table(patients, sink)
+    with storage_faults(str(folder.landing)):
+        folder.landing.mkdir(parents=True, exist_ok=True)
+        write_whole(_linking_file(folder), sink.getvalue().to_pybytes())
+        write_whole(_records_file(folder), _linked(folder, records).pieces())
+
+
+def _linked(folder: StudyFolder, records: pa.Table | Rows) -> Rows:
+    """Earlier records and these, each version once, in order.
+
+    Earlier snapshots point at record versions that this one may not use any more.
+    """
+    for left in folder.landing.glob(f"{SORTING}*"):
+        rmtree(left, ignore_errors=True)  # a killed process left it; the caller holds the linking lock
+    union = pa.RecordBatchReader.from_batches(
+        RECORDS,
+        (batch.select(RECORDS.names) for batch in chain(_known(_records_file(folder)), batches_of(records))),
     )
-    for path, table in (
-        (_linking_file(folder), patients),
-        (_records_file(folder), lineage),
-    ):
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink)
-        with storage_faults(str(path)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, sink.getvalue().to_pybytes())
+    with sorting(folder.landing) as connection:
+        connection.register("given", union)
+        found = connection.sql("SELECT * FROM given ORDER BY record_id, record_version").to_arrow_reader(
+            PIECE
+        )
+        (rows,) = Rows.together([RECORDS], ((piece,) for piece in _once(found)), folder.landing)
+    return rows
+
+
+def _once(ordered: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Rows in order, without those that say the same as the one before."""
+    last = RECORDS.empty_table()
+    for batch in (one for one in ordered if len(one)):
+        rows = pa.Table.from_batches([batch]).cast(RECORDS)
+        both = pa.concat_tables([last, rows]).combine_chunks()
+        same = pa.repeat(pa.scalar(True), max(len(both) - 1, 0))
+        for name in ("record_id", "record_version"):
+            column = pc.fill_null(both.column(name), "").combine_chunks()
+            same = pc.and_(same, pc.equal(column.slice(1), column.slice(0, len(same))))
+        fresh = pa.concat_arrays([pa.repeat(pa.scalar(True), 1 - len(last)), pc.invert(same)])
+        yield rows.filter(fresh)
+        last = rows.slice(len(rows) - 1)

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from sqlalchemy import select
 
 from extract.errors import Busy, CohortlockError, NotReady, Refused, StorageFault
@@ -32,13 +31,14 @@ from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from extract.study.protocol import Protocol
 from extract.study.tables import study_event
-from validate.lock.canonical import canonical_json, hash_of_tables, sha256
+from validate.lock.canonical import canonical_json, sha256
 from validate.lock.files import held, storage_faults, sync_folder, write_new
 from validate.lock.keys import Signer
 from validate.lock.manifest import FORMAT, MANIFEST, SIGNATURES, sign, signature_file
+from validate.lock.rows import Rows, parquet_writer
 from validate.lock.verify import TABLES, verify
 
-__all__ = ["Contents", "parquet", "publish", "recorded"]
+__all__ = ["Contents", "about", "parquet", "publish", "recorded"]
 
 _NAME: Final = re.compile(r"v([1-9]\d*)")
 _BUILDING: Final = ".building-"
@@ -52,16 +52,26 @@ class Contents:
     ``head`` is the audit event up to which the study was read; publishing refuses if there is a newer one.
     """
 
-    files: Mapping[str, bytes]
-    tables: Mapping[str, pa.Table]
+    files: Mapping[str, bytes | Rows]
+    tables: Mapping[str, pa.Table | Rows]
+    logical_hash: str
+    """Of ``tables``; verified after writing like everything else."""
     head: Head
 
 
-def parquet(table: pa.Table) -> bytes:
-    """The table as Parquet, without pandas' or our machine's metadata."""
+def parquet(table: pa.Table | Rows) -> bytes | Rows:
+    """The table as Parquet; what stands on disk stands there as Parquet already."""
+    if isinstance(table, Rows):
+        return table
     sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(None), sink, compression="zstd", version="2.6")
+    with parquet_writer(sink, table.schema) as writer:
+        writer.write_table(table.replace_schema_metadata(None))
     return bytes(sink.getvalue().to_pybytes())
+
+
+def about(data: bytes | Rows) -> tuple[int, str]:
+    """Size and SHA-256 of a file."""
+    return len(data), data.sha256 if isinstance(data, Rows) else sha256(data)
 
 
 @cache
@@ -173,14 +183,15 @@ def _manifest(
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "protocol_hash": protocol.hash,
             "code": code_version(),
-            "logical_hash": hash_of_tables(contents.tables),
+            "logical_hash": contents.logical_hash,
             "tables": {
                 name: {"file": TABLES[name], "rows": table.num_rows, "columns": table.num_columns}
                 for name, table in contents.tables.items()
             },
             "audit": {"events": contents.head.seq, "head": contents.head.hash},
             "files": {
-                name: {"sha256": sha256(data), "size": len(data)} for name, data in contents.files.items()
+                name: dict(zip(("size", "sha256"), about(data), strict=True))
+                for name, data in contents.files.items()
             },
             "signers": [
                 {
@@ -196,9 +207,11 @@ def _manifest(
     )
 
 
-def _write(building: Path, contents: Mapping[str, bytes], manifest: bytes, signers: Sequence[Signer]) -> None:
+def _write(
+    building: Path, contents: Mapping[str, bytes | Rows], manifest: bytes, signers: Sequence[Signer]
+) -> None:
     """Every file, then every folder, on the disk; files are read-only from the start."""
-    whole = {
+    whole: dict[str, bytes | Rows] = {
         **contents,
         MANIFEST: manifest,
         **{signature_file(signer.role): sign(manifest, signer) for signer in signers},
@@ -207,7 +220,7 @@ def _write(building: Path, contents: Mapping[str, bytes], manifest: bytes, signe
     for path in sorted(folders):
         path.mkdir(parents=True, exist_ok=True)
     for name, data in whole.items():
-        write_new(building / name, data, 0o444)
+        write_new(building / name, data.pieces() if isinstance(data, Rows) else data, 0o444)
     for path in sorted(folders, reverse=True):
         sync_folder(path)
 

@@ -11,18 +11,19 @@ import hashlib
 import json
 import stat
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from extract.errors import SnapshotBroken
 from extract.study.audit import Head
 from validate.lock.audit import chain_fault
-from validate.lock.canonical import hash_of_tables, sha256
+from validate.lock.canonical import hash_table, logical_hash, sha256
 from validate.lock.manifest import FORMAT, MANIFEST, SIGNATURES, read_canonical, signature_fault
+from validate.lock.rows import SortFailed, open_table
 
 __all__ = ["TABLES", "Problem", "VerifyReport", "anchor", "citation", "verify"]
 
@@ -95,9 +96,16 @@ def verify(path: Path, *, expected_manifest: str | None = None) -> VerifyReport:
         problems.append(Problem(MANIFEST, "manifest", error.message))
         return VerifyReport(path, len(found), None, digest, tuple(problems))
 
-    whole = _check_files(path, found, shape, problems)
+    with ThreadPoolExecutor() as pool:
+        # The tables first, so that their rows can be read while the others are hashed.
+        order = sorted(shape.files, key=lambda name: (name not in TABLES.values(), name))
+        same = {name: pool.submit(_same, path / name, *shape.files[name], found.get(name)) for name in order}
+        trusted = all(same[name].result() is None for name in TABLES.values())
+        table_problems: list[Problem] = []
+        logical = _check_tables(path, shape, table_problems) if trusted else None
+        whole = _check_files(found, shape, {name: one.result() for name, one in same.items()}, problems)
     _check_signatures(path, found, shape, manifest_bytes, problems)
-    logical = _check_tables(path, shape, whole, problems)
+    problems += table_problems
     if "audit.jsonl" in whole:
         fault = chain_fault((path / "audit.jsonl").read_bytes(), shape.audit)
         if fault:
@@ -175,27 +183,35 @@ def _walk(root: Path) -> tuple[dict[str, int], list[Problem]]:
     return found, problems
 
 
-def _check_files(path: Path, found: Mapping[str, int], shape: _Shape, problems: list[Problem]) -> set[str]:
-    """The names of listed files whose bytes are those of the manifest."""
+def _same(path: Path, digest: str, size: int, found: int | None) -> str | None:
+    """None when the file is as listed, else the kind of problem; it is read only when it has the right size."""
+    if found is None:
+        return "missing"
+    if found != size:
+        return "size"
+    try:
+        with path.open("rb") as file:
+            return None if hashlib.file_digest(file, "sha256").hexdigest() == digest else "hash"
+    except OSError:
+        return "unreadable"
+
+
+def _check_files(
+    found: Mapping[str, int], shape: _Shape, faults: Mapping[str, str | None], problems: list[Problem]
+) -> set[str]:
+    """The names of listed files whose bytes are those of the manifest; ``faults`` is what ``_same`` found."""
     signatures = {signer["file"] for signer in shape.signers}
-    whole: set[str] = set()
-    for name, (digest, size) in sorted(shape.files.items()):
-        if name not in found:
-            if not any(p.file == name for p in problems):
-                problems.append(Problem(name, "missing", f"{name}: is missing"))
-        elif found[name] != size:
-            problems.append(Problem(name, "size", f"{name}: has {found[name]} bytes, signed were {size}"))
-        else:
-            try:
-                with (path / name).open("rb") as file:
-                    same = hashlib.file_digest(file, "sha256").hexdigest() == digest
-            except OSError:
-                problems.append(Problem(name, "unreadable", f"{name}: cannot be read"))
-                continue
-            if same:
-                whole.add(name)
-            else:
-                problems.append(Problem(name, "hash", f"{name}: its content is not what was signed"))
+    whole = {name for name, fault in faults.items() if fault is None}
+    for name, fault in sorted(faults.items()):
+        said = {
+            "missing": "is missing",
+            "size": f"has {found.get(name)} bytes, signed were {shape.files[name][1]}",
+            "unreadable": "cannot be read",
+            "hash": "its content is not what was signed",
+        }
+        # What is there and no file has been named already.
+        if fault is not None and not (fault == "missing" and any(p.file == name for p in problems)):
+            problems.append(Problem(name, fault, f"{name}: {said[fault]}"))
     problems.extend(
         Problem(name, "extra", f"{name}: is not part of the snapshot")
         for name in sorted(set(found) - set(shape.files) - signatures - {MANIFEST})
@@ -221,23 +237,20 @@ def _check_signatures(
             problems.append(Problem(fault.file, fault.kind, fault.message))
 
 
-def _check_tables(path: Path, shape: _Shape, whole: set[str], problems: list[Problem]) -> str | None:
+def _check_tables(path: Path, shape: _Shape, problems: list[Problem]) -> str | None:
     """The logical hash recomputed; only from files whose bytes are right: others say so already."""
-    if not whole.issuperset(TABLES.values()):
-        return None
-    tables: dict[str, pa.Table] = {}
+    hashes: dict[str, str] = {}
     for name, file in TABLES.items():
         try:
-            tables[name] = pq.read_table(pa.BufferReader((path / file).read_bytes()))
-        except (pa.ArrowException, OSError, ValueError, MemoryError):
+            with open_table(path / file) as table:
+                hashes[name] = hash_table(table)
+        except SnapshotBroken as error:
+            problems.append(Problem(file, "logical_hash", f"{file}: {error.message}"))
+            return None
+        except (pa.ArrowException, OSError, ValueError, MemoryError, SortFailed):
             problems.append(Problem(file, "unreadable", f"{file}: is not Parquet that can be read"))
             return None
-    try:
-        logical = hash_of_tables(tables)
-    except (SnapshotBroken, pa.ArrowException) as error:
-        reason = error.message if isinstance(error, SnapshotBroken) else "its columns cannot be read"
-        problems.append(Problem(TABLES["data"], "logical_hash", f"{TABLES['data']}: {reason}"))
-        return None
+    logical = logical_hash(hashes)
     if logical != shape.logical_hash:
         problems.append(
             Problem(MANIFEST, "logical_hash", f"{MANIFEST}: its logical hash is not that of the tables")

@@ -1,18 +1,25 @@
 """Assembly: exact arithmetic in whole steps, the direction the protocol names, nobody dropped."""
 
+import importlib.util
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extract.study.protocol import parse
-from validate.lock.assemble import Cell, assemble_cells, used
+from validate.lock.assemble import LINEAGE, Cell, assemble_cells, assemble_table, cell_table
+from validate.lock.blocks import used
+from validate.lock.canonical import hash_table
 from validate.lock.keys import PseudonymKey
-from validate.lock.pseudonyms import Pseudonyms, read_linking, write_linking
+from validate.lock.pseudonyms import RECORDS, Pseudonyms, read_linking, write_linking
+from validate.lock.rows import Rows
 
 
 def one(protocol, **values):
@@ -167,3 +174,118 @@ def test_records_and_versions_are_named_by_keyed_hashes(pseudonyms):
     other = replace(pseudonyms, key=PseudonymKey(b"other" * 7))
     assert other.record("lab:1|2") != pseudonyms.record("lab:1|2")
     assert pseudonyms.subject("nobody").startswith("S-")
+
+
+@pytest.fixture(scope="module")
+def by_rows():
+    """The rules as they read (beside this file)."""
+    spec = importlib.util.spec_from_file_location("by_rows", Path(__file__).with_name("by_rows.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.by_rows
+
+
+TEXTS = st.sampled_from(
+    [
+        "",
+        "0",
+        "6.5",
+        "6.50",
+        "-0",
+        "-3.2",
+        "1e1",
+        "06.5",
+        "6.25",
+        "x",
+        " 7 ",
+        "NaN",
+        "1_0",
+        "９",
+        "1e12",
+        "10;2;2",
+        "2",
+    ]
+)
+CELLS = st.builds(
+    Cell,
+    st.sampled_from(["a", "b", "c", "d", "nobody"]),
+    st.sampled_from(["age", "kind", "spots", "height", "sap", "no_such"]),
+    st.sampled_from(["", "T0", "T1", "T9"]),
+    st.none() | TEXTS | st.integers(-9, 99).map(lambda n: f"{n / 10}"),
+    st.sampled_from(["", "", "<", ">", "<="]),
+    st.none() | st.sampled_from(["", "not_done"]),
+    st.sampled_from(["", "lab", "double_entry"]),
+    st.none() | st.integers(-3, 40),
+    st.none() | st.sampled_from(["lab:1", "lab:2", "document:1"]),
+    st.none() | st.sampled_from(["v1", "v2"]),
+    st.none() | st.integers(0, 9),
+    st.none() | st.integers(0, 9),
+)
+RULES = st.sampled_from(
+    [
+        'any = [ { drop = "height", at_least = 3 }, { relief = "height", at_least = 0.5 } ]',
+        'all = [ { drop = "height", at_least = 3 }, { relief = "sap", at_least = 0.3 } ]',
+    ]
+)
+
+
+@given(
+    st.lists(CELLS, max_size=60),
+    RULES,
+    st.sampled_from(["T1 - T0", "T0 - T1"]),
+    st.sampled_from(["half", "zero", "missing", "limit"]),
+    st.sampled_from([1, 2, 100]),
+)
+@settings(max_examples=150, deadline=None)
+def test_columns_say_what_the_rules_say_row_by_row(study_text, by_rows, cells, rule, delta, below, size):
+    """...whatever was recorded, in one block of participants or in several on disk."""
+    head, _, tail = study_text.partition("[outcome]\n")
+    text = f'{head}[outcome]\ndelta = "{delta}"\nresponder = {{ {rule} }}\n[lock]' + tail.split("[lock]")[1]
+    protocol = parse(text.replace('below_limit = "half"', f'below_limit = "{below}"'))
+    people = ["a", "b", "c", "d"]
+    pseudonyms = Pseudonyms.assign(PseudonymKey(b"k" * 32), people)
+    wide, long, lineage, records = by_rows(protocol, people, cells, pseudonyms)
+    table = cell_table(cells)
+
+    def of(some):
+        return table.filter(pc.is_in(table["patient_id"], value_set=pa.array(some, pa.string())))
+
+    draft = assemble_table(protocol, people, of, pseudonyms, size=size)
+    assert rows_of(draft.wide) == wide
+    assert rows_of(draft.long) == long
+    nothing = dict.fromkeys(LINEAGE.names)
+    assert rows_of(draft.lineage) == [nothing | row for row in lineage]
+    found = {(row["record_id"], row["record_version"] or "") for row in rows_of(draft.records)}
+    assert sorted(found) == records
+    assert hash_table(draft.wide) == hash_table(assemble_cells(protocol, people, cells, pseudonyms).wide)
+
+
+def rows_of(table):
+    return (table.table() if isinstance(table, Rows) else table).to_pylist()
+
+
+def test_the_linking_table_keeps_every_record_once_in_order(folder, pseudonyms):
+    """Earlier records stay, those of now are added, and none twice, wherever the pieces of a sort end."""
+    pairs = [(f"lab:{n % 40:02d}", f"v{n % 3}") for n in range(300)]
+    made = pa.table(
+        {
+            "record": [pseudonyms.record(record) for record, _ in pairs],
+            "record_id": [record for record, _ in pairs],
+            "version": [pseudonyms.version(version) for _, version in pairs],
+            "record_version": [version for _, version in pairs],
+        },
+        schema=RECORDS,
+    )
+    for part in (made.slice(0, 10), made.slice(5, 200), made.slice(200), RECORDS.empty_table()):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("validate.lock.pseudonyms.PIECE", 7)
+            write_linking(folder, pseudonyms, part)
+    found = pq.read_table(folder.landing / "linking_records.parquet")
+    assert found.schema.equals(RECORDS)
+    assert list(
+        zip(*found.select(["record_id", "record_version"]).to_pydict().values(), strict=True)
+    ) == sorted(set(pairs))
+    assert {(row["record_id"], row["record"]) for row in found.to_pylist()} == {
+        (record, pseudonyms.record(record)) for record, _ in pairs
+    }
+    assert not list(folder.landing.glob(".sorting-*"))

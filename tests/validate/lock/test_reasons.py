@@ -7,7 +7,7 @@ import pytest
 from extract.study.tables import candidate, entry, query, resolution
 from validate.lock.assemble import Cell, assemble_cells
 from validate.lock.diff import diff
-from validate.lock.pseudonyms import write_linking
+from validate.lock.pseudonyms import RECORDS, write_linking
 from validate.lock.publish import publish
 from validate.lock.reasons import KINDS, kind_of
 
@@ -39,7 +39,7 @@ def test_a_value_settled_anew_says_by_whom_when_and_why(
     """...of exactly that cell, and of what follows from it."""
     protocol, pseudonyms = database.protocol, draft.pseudonyms
     patient, name = patients[0], pseudonyms.participants[patients[0]]
-    write_linking(folder, pseudonyms, [])
+    write_linking(folder, pseudonyms, RECORDS.empty_table())
     first = publish(folder, database, contents_of(database, draft), signers, actor="ann")
     database.unlock("ann", reason="a reader found a slip")
     with database.writing("tess") as writer:

@@ -10,6 +10,7 @@
     │   ├── WriteRight                     26   the account may write to the tables that are read
     │   ├── TooCostly                      28   a plan or a row count above what the site allows
     │   └── NotNow                         29   blackout hours, or a database that is too busy
+    ├── NotApproved                        30   nobody has approved this protocol on this hospital
     ├── SchemaDrift                        15   a column of the HIS is gone, renamed or retyped
     ├── DriverMissing                      16   the driver of this database is not installed
     ├── Busy                               17   another pull or lock of this study is running
@@ -35,6 +36,7 @@ __all__ = [
     "CohortlockError",
     "DriverMissing",
     "ExpressionInvalid",
+    "NotApproved",
     "NotFound",
     "NotLocked",
     "NotNow",
@@ -120,6 +122,12 @@ class NotNow(SourceRefused):
     """The hospital wants no load now: blackout hours, or its database slows down."""
 
     code, slug = 29, "not-now"
+
+
+class NotApproved(CohortlockError):
+    """Nobody has approved what this protocol would ask of this hospital's database."""
+
+    code, slug = 30, "not-approved"
 
 
 class SchemaDrift(CohortlockError):

@@ -117,7 +117,9 @@ def _road(demo: Demo, patients: int, seed: int, people: int, progress: Progress)
 
 
 def write_study(folder: Path, *, his: str) -> None:
-    """A study folder from the shipped template, marked as simulated, on the hospital at the URL ``his``."""
+    """A study folder from the shipped template, marked and approved as simulated, on the hospital at ``his``."""
+    from extract.his.approval import approve
+
     templates = files("extract.study") / "templates"
     study = tomlkit.parse((templates / TEMPLATE / "study.toml").read_text(encoding="utf-8"))
     study["study"]["simulated"] = True
@@ -127,6 +129,7 @@ def write_study(folder: Path, *, his: str) -> None:
     folder.mkdir(parents=True)
     for name, document in (("study.toml", study), ("site.toml", site)):
         (folder / name).write_text(tomlkit.dumps(document), encoding="utf-8")
+    approve(StudyFolder.at(folder), by="simulated data manager", reason=APPROVAL, simulated=True)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ __all__ = [
     "analyse",
     "check",
     "diff",
+    "explained",
     "export",
     "funnel",
     "keys_at_hand",
@@ -33,6 +34,7 @@ __all__ = [
     "reconcile",
     "screen",
     "statements",
+    "trial",
     "unlock",
     "why",
 ]
@@ -61,10 +63,23 @@ def manifest(path: Path, count: int) -> Manifest:
 
 @value_free
 def pull(study: Path, progress: Progress | None = None) -> Manifest:
-    """Pull new and changed records. The ``pull`` --json contract."""
+    """Pull new and changed records, once that is approved. The ``pull`` --json contract."""
+    from extract.his.approval import check_approved
     from extract.his.pull import pull as pull_records
 
+    check_approved(StudyFolder.at(study))
     return pull_records(StudyFolder.at(study), progress=progress).to_json()
+
+
+@value_free
+def trial(study: Path, limit: int) -> Manifest:
+    """A first try of a few patients, once the approval card was shown; lands beside the study's records."""
+    from extract.his.approval import check_shown
+    from extract.his.trial import trial as tried
+
+    folder = StudyFolder.at(study)
+    check_shown(folder)
+    return tried(folder, limit)
 
 
 @value_free
@@ -159,6 +174,14 @@ def statements(study: Path) -> list[dict[str, Any]]:
         }
         for statement in (*candidates_sql(site, protocol), *chart_sql(site, protocol))
     ]
+
+
+@value_free
+def explained(study: Path) -> list[dict[str, Any]]:
+    """The ``plan`` of ``sql --explain --json``: the order of the search's steps, and what the server expects of each."""
+    from extract.his.ordering import explained as asked
+
+    return asked(StudyFolder.at(study))
 
 
 @value_free

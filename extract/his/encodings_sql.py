@@ -106,7 +106,7 @@ def byte_literals(sql: str, table: str, columns: list[str], dialect: str, encodi
 def _literals(sql: str, dialect: str) -> list[tuple[int, int, str, int | None]]:
     """Text literals: where each stands, what it says, and the number of the column whose expression it is in."""
     import sqlglot
-    from sqlglot.tokens import TokenType
+    from sqlglot import TokenType
 
     from extract.his.guard.statements import sqlglot_name
 

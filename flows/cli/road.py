@@ -24,11 +24,24 @@ def register(app: typer.Typer) -> None:
         app.command()(verb)
 
 
-def pull(study: Study = _HERE, as_json: AsJson = False) -> None:
+def pull(
+    study: Study = _HERE,
+    limit: Annotated[
+        int, typer.Option(help="A first try: so many patients of the last window, into trial/; 0 pulls all.")
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
     """Pull new and changed records, read them, and queue what has to be judged.
 
-    Goes through Prefect when PREFECT_API_URL is set, otherwise runs the same steps here.
+    Refused (exit code 30) until `cohortlock approve` has recorded an approval of exactly this study on this
+    site. Goes through Prefect when PREFECT_API_URL is set, otherwise runs the same steps here.
     """
+    if limit:
+        from flows.steps import trial
+
+        tried = trial(study, limit)
+        result(tried, as_json, lambda: _trial_lines(tried))
+        return
     if os.environ.get("PREFECT_API_URL"):
         from flows.server import hush
 
@@ -99,6 +112,16 @@ def schedule(
     told = register_nightly(study, cron=cron, pool=pool)
     result(told, as_json, lambda: [f"{told['deployment']} at {told['cron']} ({told['timezone']})"])
     talk(f"A worker must run: `prefect worker start --pool {pool}`.")
+
+
+def _trial_lines(told: dict[str, Any]) -> Iterator[str]:
+    yield from table(("table", "rows"), ([name, one["rows"]] for name, one in told["records"].items()))
+    for name, one in told["records"].items():
+        yield from (f"{name}: {n} {what}" for what, n in one.items() if what != "rows")
+    yield (
+        f"{told['patients']} of {told['candidate_patients']} patients with {told['candidates']} candidate visits "
+        f"in {told['window']}, {told['seconds']:.1f} s; into {told['folder']}, not into the study"
+    )
 
 
 def _pull_lines(told: dict[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from extract.chart.screening import Screening
+from extract.his.approval import approve
 from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from flows import steps
@@ -56,6 +57,7 @@ def road(tmp_path_factory):
     shutil.copytree(EXAMPLE, study)
     with pytest.MonkeyPatch.context() as patch, signing(study):
         patch.setenv("CLINOSIM", str(DATA))
+        approve(StudyFolder.at(study), by="test", reason="test")
         pulled = steps.pull(study)
         steps.screen(study)
         steps.queue(study, pulled["run"])

@@ -302,7 +302,8 @@ def _opinions_owed(present: Mapping[str, Case]) -> Iterator[Owed]:
             if standing.phase is Phase.INDEPENDENT:
                 for slot in (n for n in (1, 2) if standing.of(n) is None):
                     yield Owed(patient, "opinion", criterion, reviewers.get(slot, "reviewer"))
-            elif standing.phase is Phase.ARBITRATION:
+            elif found.phase is Phase.ARBITRATION and standing.phase is Phase.ARBITRATION:
+                # Not before both have judged all of the candidate: the count would tell that they differ.
                 yield Owed(patient, "arbitration", criterion, "arbitrator")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -29,9 +31,17 @@ class Act(StrEnum):
     close = "close"
 
 
+class TokenAct(StrEnum):
+    """What can be done with tokens."""
+
+    list = "list"
+    add = "add"
+    revoke = "revoke"
+
+
 def register(app: typer.Typer) -> None:
     """Add this module's verbs to ``app``."""
-    for verb in (desk, user, key):
+    for verb in (desk, user, token, key):
         app.command()(verb)
 
 
@@ -60,7 +70,7 @@ def user(
         if action is Act.add:
             accounts.add(database, accounts.MACHINE, account_id=account, name=name or account, role=role)
         elif action is Act.password:
-            from validate.desk.sessions import set_password
+            from validate.desk.passwords import set_password
 
             set_password(database, accounts.MACHINE, account, _secret(f"Password of {account}", PASSWORD))
         elif action is Act.close:
@@ -75,6 +85,53 @@ def user(
         as_json,
         lambda: table(("id", "role", "name"), ([p["id"], p["role"], p["name"]] for p in people)),
     )
+
+
+def token(
+    study: Study = _HERE,
+    action: Annotated[TokenAct, typer.Argument(help="What to do.")] = TokenAct.list,
+    which: Annotated[
+        str, typer.Argument(metavar="ID", help="Whose token to add, or which token to revoke.")
+    ] = "",
+    days: Annotated[int, typer.Option(help="Days that a new token lives.")] = 30,
+    label: Annotated[str, typer.Option(help="What a new token is for.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the tokens of the desk's JSON interface; add one for a person in their role, or revoke one.
+
+    A new token is printed once and kept as a hash; it ends with its days, the account or its role.
+    """
+    from extract.study.database import StudyDatabase
+    from extract.study.folder import StudyFolder
+    from validate.desk.file import DeskFile, desk_file
+    from validate.desk.tokens import Tokens
+    from validate.review.accounts import MACHINE
+
+    if action is not TokenAct.list and not which:
+        raise typer.BadParameter("an account's or a token's id is needed", param_hint="ID")
+    folder = StudyFolder.at(study)
+    with StudyDatabase.open(folder, folder.protocol()) as database:
+        file = DeskFile(desk_file(folder, database))
+        try:
+            tokens, fresh = Tokens(database, file), {}
+            if action is TokenAct.add:
+                made, secret = tokens.add(MACHINE, which, days=days, label=label)
+                fresh = {"id": made.id, "token": secret}
+            elif action is TokenAct.revoke:
+                tokens.revoke(MACHINE, which)
+            listed = [
+                {
+                    "id": t.id,
+                    "account": t.account,
+                    "role": t.role,
+                    "expires": _day(t.expires),
+                    "label": t.label,
+                }
+                for t in tokens.listed()
+            ]
+        finally:
+            file.close()
+    result({"tokens": listed, **({"added": fresh} if fresh else {})}, as_json, lambda: _tokens(listed, fresh))
 
 
 def key(
@@ -128,6 +185,18 @@ def desk(
     else:
         talk(f"{address} - stop with Ctrl-C")
         serve(folder, host=host, port=port)
+
+
+def _tokens(listed: list[dict[str, str]], fresh: dict[str, str]) -> Iterator[str]:
+    columns = ("id", "account", "role", "expires", "label")
+    yield from table(columns, ([one[name] for name in columns] for one in listed))
+    if fresh:
+        yield f"\n{fresh['token']}"
+        talk("Copy the token now: it is not shown again.")
+
+
+def _day(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()
 
 
 def passphrase(role: str) -> str:

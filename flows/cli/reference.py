@@ -31,11 +31,13 @@ def reference() -> str:
 def main() -> None:
     """Write the generated documents below docs/ of the current folder."""
     from extract.study.schema import schema_text
+    from validate.desk.api import description
 
     docs = Path("docs")
     for path, text in (
         (docs / "cli.md", reference()),
         (docs / "study.schema.json", schema_text()),
+        (docs / "openapi.json", description()),
     ):
         path.write_text(text, encoding="utf-8")
         sys.stdout.write(f"{path}\n")

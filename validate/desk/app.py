@@ -1,7 +1,8 @@
-"""The desk's application: sessions, language, headers and errors; the pages are in ``review``, ``values``, ``oversight``.
+"""The desk's application: pages, JSON interface, headers and errors.
 
 Nothing of a chart stands in a URL or a title or may be cached.  The one script is ours, in a file; the
-browser is told to run no other.  A change is taken only from a page of our own (Sec-Fetch-Site, else Origin).
+browser is told to run no other.  A change is taken only from a page of our own (Sec-Fetch-Site, else
+Origin), or by a token, which no browser sends by itself.
 """
 
 from __future__ import annotations
@@ -11,30 +12,32 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
-from extract.errors import CohortlockError, NotFound, Refused, StorageFault
+from extract.errors import CohortlockError, NotFound, Refused
 from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
-from validate.desk import oversight, review, values
-from validate.desk.room import COOKIE, Form, Room, SignInNeeded, form, room
-from validate.desk.words import LANGUAGES
+from validate.desk import api, door, oversight, review, values
+from validate.desk.file import desk_file
+from validate.desk.pages import problem, told
+from validate.desk.room import Chance, Room, SecondFactorNeeded, SignInNeeded, room
+from validate.desk.settings import Settings, settings
 
 __all__ = ["create_app", "serve"]
 
 _HERE: Final = Path(__file__).parent
 _HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
+    "Content-Security-Policy": door.POLICY.format(and_to=""),
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -43,30 +46,36 @@ _LARGEST_FORM: Final = 256 * 1024
 
 
 def create_app(
-    folder: StudyFolder, database: StudyDatabase, *, demo: Sequence[str] = (), sessions: Path | None = None
+    folder: StudyFolder,
+    database: StudyDatabase,
+    *,
+    demo: Sequence[str] = (),
+    file: Path | None = None,
+    settings: Settings | None = None,
+    chance: Chance | None = None,
 ) -> FastAPI:
     """The desk of one study; whoever opened ``database`` closes it.
 
     ``demo``: accounts that anybody may use without a password. Raises Refused where the study is not
-    simulated. ``sessions``: the file in which sessions outlive a restart.
+    simulated. ``file``: where sessions, tokens and drafts outlive a restart.
     """
     if demo and not database.protocol.study.simulated:
         raise Refused(
             "there are no demo accounts outside of a simulated study", "`cohortlock user` makes one."
         )
     app = FastAPI(title="cohortlock desk", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.room = Room(folder, database, _HERE / "templates", demo=demo, sessions=sessions)
+    app.state.room = Room(
+        folder, database, _HERE / "templates", demo=demo, file=file, settings=settings, chance=chance
+    )
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
-    for room_of_pages in (review, values, oversight):
-        app.include_router(room_of_pages.router)
-    app.add_api_route("/sign-in", _sign_in_page, methods=["GET"])
-    app.add_api_route("/sign-in", _sign_in, methods=["POST"])
-    app.add_api_route("/sign-in/demo", _sign_in_demo, methods=["POST"])
-    app.add_api_route("/sign-out", _sign_out, methods=["POST"])
-    app.add_api_route("/language/{wanted}", _language, methods=["POST"])
+    for part in (door, review, values, oversight, api):
+        app.include_router(part.router)
     app.middleware("http")(_guarded)
     app.add_exception_handler(SignInNeeded, _to_sign_in)
+    app.add_exception_handler(SecondFactorNeeded, _to_account)
     app.add_exception_handler(CohortlockError, _problem)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(HTTPException, _nowhere)
     return app
 
 
@@ -80,21 +89,31 @@ def serve(
 ) -> None:
     """Run the desk until it is stopped, on ``database`` or the study's own.
 
-    What is being answered when it is stopped is answered. Raises what opening the study database raises.
+    What is being answered when it is stopped is answered. Raises what opening the study database raises,
+    and SiteInvalid for a desk.toml that cannot be used.
     """
     import uvicorn
 
     with ExitStack() as stack:
+        held = settings(folder)
+        if host in {"127.0.0.1", "::1", "localhost"} and not held.hosts:
+            # Another site's name that leads to this machine is not ours to answer to.
+            held = held.model_copy(update={"hosts": ("localhost",)})
         if database is None:
             database = stack.enter_context(StudyDatabase.open(folder, folder.protocol()))
-        sessions = Path(str(database.engine.url.database)).name.removesuffix(".db")
-        app = create_app(folder, database, demo=demo, sessions=folder.root / f"{sessions}.sessions.db")
-        stack.callback(app.state.room.sessions.close)
+        app = create_app(folder, database, demo=demo, file=desk_file(folder, database), settings=held)
+        stack.callback(app.state.room.close)
         # Reading all charts takes a moment: begun now, so that the first page need not wait for it.
         threading.Thread(target=_warm, args=(app.state.room,), daemon=True).start()
         # The access log is off: it would record who looked at which candidate outside of the audit.
         uvicorn.run(
-            app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=10
+            app,
+            host=host,
+            port=port,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=10,
         )
 
 
@@ -112,15 +131,26 @@ def _from_here(request: Request) -> bool:
     return origin is not None and origin.split("://", 1)[-1] == request.headers.get("host")
 
 
-async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith(f"{api.PREFIX}/")
+
+
+def _turned_away(request: Request) -> Response | None:
+    """Why a request is not looked at, or None."""
     length = request.headers.get("content-length", "0")
-    if request.method not in {"GET", "HEAD"} and not _from_here(request):
-        response: Response = Response("This form was not sent from the desk.", status_code=403)
-    elif not length.isdecimal() or int(length) > _LARGEST_FORM or "transfer-encoding" in request.headers:
-        response = Response("This form is too large.", status_code=413)
-    else:
-        response = await call_next(request)
-    response.headers.update(_HEADERS)
+    if not room(request).settings.answers_to(request.headers.get("host", "")):
+        return Response("This desk has another address.", status_code=400)
+    if request.method not in {"GET", "HEAD"} and not _is_api(request) and not _from_here(request):
+        return Response("This form was not sent from the desk.", status_code=403)
+    if not length.isdecimal() or int(length) > _LARGEST_FORM or "transfer-encoding" in request.headers:
+        return Response("This form is too large.", status_code=413)
+    return None
+
+
+async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = _turned_away(request) or await call_next(request)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     if request.url.path.startswith("/static/"):
         # Our own style and script: nobody's chart, and asked for again only when they changed.
         response.headers["Cache-Control"] = "no-cache"
@@ -129,59 +159,31 @@ async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Re
     return response
 
 
-def _sign_in_page(request: Request) -> Response:
-    return room(request).page(request, "sign_in.html")
+def _to_sign_in(request: Request, _error: Exception) -> Response:
+    return api.unknown() if _is_api(request) else RedirectResponse("/sign-in", status_code=303)
 
 
-def _sign_in(request: Request, sent: Form = form) -> Response:
-    here = room(request)
-    try:
-        token = here.sessions.sign_in(
-            sent.one("account"), sent.one("password"), confirmed=bool(sent.one("purpose"))
-        )
-    except Refused as refused:
-        return here.page(request, "sign_in.html", problem=refused, status=403)
-    return _entered(request, token)
+def _to_account(_request: Request, _error: Exception) -> Response:
+    return RedirectResponse("/account", status_code=303)
 
 
-def _sign_in_demo(request: Request, sent: Form = form) -> Response:
-    here = room(request)
-    if sent.one("account") not in {one.id for one in here.demo}:
-        raise Refused("this is no demo account", "Sign in with your own account.")
-    return _entered(request, here.sessions.open(sent.one("account")))
+def _problem(request: Request, error: Any) -> Response:
+    return told(error) if _is_api(request) else problem(request, error)
 
 
-def _entered(request: Request, token: str) -> Response:
-    # A session that this browser held before is over: nobody goes on in somebody else's.
-    room(request).sessions.sign_out(request.cookies.get(COOKIE, ""))
-    response = RedirectResponse("/", status_code=303)
-    secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure, path="/")
-    return response
+def _unreadable(request: Request, error: Any) -> Response:
+    # The framework's own answer would send back what was sent.
+    at = ", ".join(sorted({".".join(str(part) for part in one["loc"]) for one in error.errors()}))
+    refused = Refused(f"this cannot be read: {at}", "docs/openapi.json says what is expected.")
+    if _is_api(request):
+        return api.unreadable(refused)
+    return problem(request, NotFound("there is no such page", "Go back to your work."))
 
 
-def _sign_out(request: Request) -> Response:
-    room(request).sessions.sign_out(request.cookies.get(COOKIE, ""))
-    response = RedirectResponse("/sign-in", status_code=303)
-    response.delete_cookie(COOKIE, path="/")
-    return response
-
-
-def _language(wanted: str) -> Response:
-    response = RedirectResponse("/", status_code=303)
-    if wanted in LANGUAGES:
-        response.set_cookie("language", wanted, samesite="strict", max_age=365 * 86400)
-    return response
-
-
-def _to_sign_in(_request: Request, _error: Exception) -> Response:
-    return RedirectResponse("/sign-in", status_code=303)
-
-
-def _problem(request: Request, error: Exception) -> Response:
-    known: dict[type[Exception], int] = {Refused: 403, NotFound: 404, StorageFault: 503}
-    status = known.get(type(error), 409)
-    if request.headers.get("accept") == "application/json" and isinstance(error, CohortlockError):
-        told = {"problem": error.message, "next": error.next_step}
-        return JSONResponse(told, status_code=status)
-    return room(request).page(request, "problem.html", problem=error, status=status)
+def _nowhere(request: Request, error: Any) -> Response:
+    wrong = NotFound("there is nothing here", "Go back to your work.")
+    answer = told(wrong) if _is_api(request) else problem(request, wrong)
+    answer.status_code = error.status_code
+    if error.headers:
+        answer.headers.update(error.headers)
+    return answer

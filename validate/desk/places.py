@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Collection
 
 from sqlalchemy import Connection, and_, func, select
 
@@ -24,8 +25,8 @@ class Places:
     def __init__(self) -> None:
         self._asked: dict[int, tuple[dict[str, str], tuple[str, ...]]] = {}
 
-    def to_judge(self, connection: Connection, account: Account) -> list[Item]:
-        """A reviewer's candidates, open ones first."""
+    def to_judge(self, connection: Connection, account: Account, drafted: Collection[int] = ()) -> list[Item]:
+        """A reviewer's candidates, open ones first; those in ``drafted`` have judgements not handed in."""
         latest = select(func.max(assignment.c.id)).group_by(assignment.c.patient_id, assignment.c.slot)
         own = (
             select(assignment.c.patient_id, assignment.c.slot)
@@ -53,7 +54,7 @@ class Places:
             hashes, reviewed = self._of(connection, state)
             standing = {c for c in reviewed if (c, hashes[c]) in said[patient]}
             again = any(c in mine[patient] for c in reviewed if c not in standing)
-            items.append(Item(number, len(standing), len(reviewed), again))
+            items.append(Item(number, len(standing), len(reviewed), again, number in drafted))
         return sorted(items, key=lambda item: (item.left == 0, not item.reopened, item.candidate))
 
     def _of(self, connection: Connection, state: int) -> tuple[dict[str, str], tuple[str, ...]]:

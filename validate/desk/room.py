@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -18,19 +19,51 @@ from extract.errors import Refused
 from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from validate.desk.chart import Charts
+from validate.desk.directory import Ldap
+from validate.desk.drafts import Drafts
+from validate.desk.file import DeskFile
 from validate.desk.places import Places
+from validate.desk.provider import OpenId
+from validate.desk.second_factor import SecondFactor
 from validate.desk.sessions import Sessions
+from validate.desk.settings import Settings
+from validate.desk.tokens import Tokens
 from validate.desk.words import LANGUAGES, WORDS, language
 from validate.review.accounts import active
 from validate.review.rules import Account
 
-__all__ = ["COOKIE", "Form", "Room", "SignInNeeded", "form", "room", "signed_in"]
+__all__ = [
+    "COOKIE",
+    "Chance",
+    "Form",
+    "Room",
+    "SecondFactorNeeded",
+    "SignInNeeded",
+    "form",
+    "in_session",
+    "room",
+    "signed_in",
+]
 
 COOKIE: Final = "desk"
 
 
 class SignInNeeded(Exception):
     """Nobody is signed in."""
+
+
+class SecondFactorNeeded(Exception):
+    """Signed in, but the study asks for a second factor that is not set up."""
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Where time and what nobody can guess come from; a test that compares answers gives its own."""
+
+    clock: Callable[[], float] = time.time
+    session: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32))
+    request: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(16))
+    factor: Callable[[], bytes] = field(default=lambda: secrets.token_bytes(20))
 
 
 @dataclass(frozen=True)
@@ -56,7 +89,7 @@ form: Final = Depends(_form)
 
 
 class Room:
-    """What all pages of one study share."""
+    """What all pages and the JSON interface of one study share."""
 
     def __init__(
         self,
@@ -65,11 +98,29 @@ class Room:
         templates: Path,
         *,
         demo: Sequence[str] = (),
-        sessions: Path | None = None,
+        file: Path | None = None,
+        settings: Settings | None = None,
+        chance: Chance | None = None,
     ) -> None:
         self.database = database
         self.protocol = database.protocol
-        self.sessions = Sessions(database, sessions)
+        self.settings = settings or Settings()
+        self.chance = chance or Chance()
+        self.file = DeskFile(file)
+        clock = self.chance.clock
+        self.factor = SecondFactor(database, self.file, clock, self.chance.factor)
+        self.tokens = Tokens(database, self.file, clock)
+        self.drafts = Drafts(self.file)
+        self.provider = OpenId(self.settings.oidc, self.file, clock) if self.settings.oidc else None
+        self.sessions = Sessions(
+            database,
+            self.file,
+            settings=self.settings,
+            factor=self.factor,
+            elsewhere=Ldap(self.settings.ldap).is_password if self.settings.ldap else None,
+            clock=clock,
+            chance=self.chance.session,
+        )
         self.demo = _accounts(database, demo)
         self.charts = Charts(folder)
         self.places = Places()
@@ -91,16 +142,22 @@ class Room:
             "account": None,
             "problem": None,
             "demo": self.demo,
+            "provider": self.settings.oidc,
+            "passwords": self.settings.local_passwords or self.settings.ldap is not None,
             "protocol": self.protocol,
             "t": word,
             "tongue": tongue,
             "other": LANGUAGES[1 - place],
             "exact": _exact,
             "label": lambda label: getattr(label, tongue),
-            "fresh": secrets.token_urlsafe(16),
+            "fresh": self.chance.request(),
             **shown,
         }
         return HTMLResponse(self._templates.get_template(template).render(context), status_code=status)
+
+    def close(self) -> None:
+        """Give the desk's own file back; whoever opened the study database closes it."""
+        self.file.close()
 
 
 def _exact(text: str) -> Markup:
@@ -120,10 +177,22 @@ def room(request: Request) -> Room:
     return found
 
 
-def _signed_in(request: Request) -> Account:
+def _in_session(request: Request) -> Account:
     account = room(request).sessions.account(request.cookies.get(COOKIE, ""))
     if account is None:
         raise SignInNeeded
+    return account
+
+
+in_session: Final = Depends(_in_session)
+"""Whoever is signed in, a second factor or not: for the pages on which one is set up."""
+
+
+def _signed_in(request: Request, account: Account = in_session) -> Account:
+    here = room(request)
+    asked = here.settings.session.second_factor == "required" and account not in here.demo
+    if asked and not here.factor.has(account.id):
+        raise SecondFactorNeeded
     return account
 
 

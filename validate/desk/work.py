@@ -23,6 +23,8 @@ class Item:
     done: int
     of: int
     reopened: bool = False
+    drafted: bool = False
+    """Whether something has been judged and not handed in."""
 
     @property
     def left(self) -> int:

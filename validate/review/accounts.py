@@ -12,7 +12,7 @@ from extract.study.database import StudyDatabase, Writer
 from extract.study.tables import account
 from validate.review.rules import Account, Action, Role, may
 
-__all__ = ["MACHINE", "acting", "active", "add", "change", "password_hash", "require"]
+__all__ = ["MACHINE", "acting", "active", "add", "change", "change_own_password", "password_hash", "require"]
 
 MACHINE: Final = Account("machine", "cohortlock", Role.MACHINE)
 """Pulls, queues and assigns; no person can have this account."""
@@ -110,6 +110,15 @@ def change(
             row.password_hash if password_hash is None else password_hash,
         )
     return fresh
+
+
+def change_own_password(db: StudyDatabase, actor: Account, secret: str) -> None:
+    """A new password hash for one's own account. Raises Refused when it is unknown or closed."""
+    with db.writing(actor.id) as writer:
+        held = active(writer.connection).get(actor.id)
+        if held is None:
+            raise Refused("this account is unknown or closed", "Ask the data manager for an account.")
+        _write(writer, "account.password", held, True, secret)
 
 
 def password_hash(connection: Connection, account_id: str) -> str:

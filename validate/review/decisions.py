@@ -21,7 +21,7 @@ from validate.review.accounts import acting
 from validate.review.cases import Case, Opinion, Quote, Ruling, Standing, case
 from validate.review.rules import Account, Action, Verdict, open_for
 
-__all__ = ["Given", "arbitrate", "decide", "decide_all"]
+__all__ = ["Checked", "Given", "arbitrate", "check", "decide", "decide_all"]
 
 _LONGEST: Final = 4000
 
@@ -36,6 +36,23 @@ class Given:
     verdict: Verdict | str
     reason: str = ""
     quotes: Sequence[Quoted] = ()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An opinion of which verdict, reason and quotes are what they must be."""
+
+    criterion: str
+    verdict: Verdict
+    reason: str
+    quotes: tuple[Quote, ...]
+
+
+def check(given: Given, texts: Mapping[str, str]) -> Checked:
+    """``given``, each quote held against its record's own characters in ``texts``. Raises Refused."""
+    return Checked(
+        given.criterion, _verdict(given.verdict), _reason(given.reason), _quotes(given.quotes, texts)
+    )
 
 
 def decide(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fastapi.routing import iter_route_contexts
+from starlette.routing import Mount
 
 from extract.chart.screening import Screening, screen
 from extract.his.pull import pull
@@ -15,7 +19,9 @@ from extract.study.folder import StudyFolder
 from extract.synthetic.hospital import build
 from flows.demo import write_study
 from validate.desk.app import create_app
-from validate.desk.sessions import set_password
+from validate.desk.chart import Charts
+from validate.desk.passwords import set_password
+from validate.desk.room import COOKIE
 from validate.review import accounts, queue
 from validate.review.cases import cases
 
@@ -24,6 +30,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 PASSWORD = "a sentence is easy"
+_CHARTS: dict[str, Charts] = {}
 TEAM = {
     "ann": "reviewer",
     "bob": "reviewer",
@@ -63,14 +70,56 @@ def prepared(landed, tmp_path_factory):
     return root
 
 
+@dataclass(frozen=True)
+class Route:
+    """One method on one path."""
+
+    method: str
+    path: str
+
+    @property
+    def is_api(self) -> bool:
+        """Whether it is of the JSON interface."""
+        return self.path.startswith("/api/")
+
+
+def routes_of(app) -> list[Route]:
+    """All of them, those of included routers too; static files apart."""
+    found = []
+    for one in iter_route_contexts(app.routes):
+        if isinstance(one.route, Mount):
+            assert one.path == "/static", f"{one.path}: a mount that no walk would enter"
+            continue
+        assert one.methods, f"{one}: a route that no walk would take"
+        found += [Route(method, one.path) for method in sorted(one.methods - {"HEAD"})]
+    return found
+
+
+def addresses(route: Route, values: dict[str, list]) -> list[str]:
+    """The route's path with every combination of ``values`` for its parameters."""
+    names = [part[1:-1].split(":")[0] for part in route.path.split("/") if part.startswith("{")]
+    missing = set(names) - set(values)
+    assert not missing, f"{route.path}: no values for {missing}"
+    return [
+        "/".join(str(chosen[part[1:-1]]) if part.startswith("{") else part for part in route.path.split("/"))
+        for chosen in (
+            dict(zip(names, some, strict=True)) for some in itertools.product(*(values[n] for n in names))
+        )
+    ]
+
+
 class Desk:
     """A desk with one browser per person."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, **how) -> None:
         self.folder = StudyFolder.at(root / "study")
         self.db = StudyDatabase.open(self.folder, self.folder.protocol())
-        self.app = create_app(self.folder, self.db)
+        self.app = create_app(self.folder, self.db, **how)
+        self.room = self.app.state.room
+        # All copies hold the same landed records: they are read once for all tests.
+        self.room.charts = _CHARTS.setdefault("landed", self.room.charts)
         self.browsers: dict[str, TestClient] = {}
+        self.scripts: dict[str, TestClient] = {}
         with self.db.reading() as connection:
             self.numbers = [c.candidate.id for c in cases(connection).values()]
 
@@ -82,9 +131,25 @@ class Desk:
     def __getitem__(self, name: str) -> TestClient:
         if name not in self.browsers:
             browser = self.nobody()
-            browser.post("/sign-in", data={"account": name, "password": PASSWORD, "purpose": "yes"})
+            browser.cookies.set(COOKIE, self.room.sessions.open(name))
             self.browsers[name] = browser
         return self.browsers[name]
+
+    def script(self, name: str) -> TestClient:
+        """A client of the JSON interface with a token of this person."""
+        if name not in self.scripts:
+            _, secret = self.room.tokens.add(accounts.MACHINE, name, days=1)
+            sent = {"authorization": f"Bearer {secret}"}
+            self.scripts[name] = TestClient(
+                self.app, base_url="http://desk/api/v1", headers=sent, follow_redirects=False
+            )
+        return self.scripts[name]
+
+    def routes(self) -> list[Route]:
+        """Every route of the application."""
+        return routes_of(self.app)
+
+    addresses = staticmethod(addresses)
 
     def case(self, number: int):
         """What stands for a candidate."""

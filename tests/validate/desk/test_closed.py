@@ -13,7 +13,9 @@ from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from flows.practice import open_practice
 from validate.desk.app import create_app
-from validate.desk.sessions import Sessions, set_password
+from validate.desk.file import DeskFile
+from validate.desk.passwords import set_password
+from validate.desk.sessions import Sessions
 from validate.review import accounts
 from validate.review.cases import opinions
 from validate.review.rules import Role
@@ -28,10 +30,10 @@ def test_sessions_outlive_the_server(prepared, tmp_path):
     folder = StudyFolder.at(tmp_path / "copy" / "study")
     file = tmp_path / "sessions.db"
     with StudyDatabase.open(folder, folder.protocol()) as db:
-        before = Sessions(db, file)
-        token = before.sign_in("ann", PASSWORD, confirmed=True)
+        before = DeskFile(file)
+        token = Sessions(db, before).sign_in("ann", PASSWORD, confirmed=True)
         before.close()
-        assert Sessions(db, file).account(token).id == "ann"
+        assert Sessions(db, DeskFile(file)).account(token).id == "ann"
     assert all(token.encode() not in f.read_bytes() for f in tmp_path.glob("sessions.db*"))
     assert file.stat().st_mode & 0o077 == 0
 
@@ -161,9 +163,9 @@ def test_wrong_passwords_cost_time_and_say_nothing(prepared, tmp_path):
     folder = StudyFolder.at(tmp_path / "copy" / "study")
     now = [1000.0]
     with StudyDatabase.open(folder, folder.protocol()) as db:
-        sessions = Sessions(db, clock=lambda: now[0])
+        sessions = Sessions(db, DeskFile(), clock=lambda: now[0])
         for name in ("ann", "ghost"):
-            with pytest.raises(Refused, match="account or password is wrong"):
+            with pytest.raises(Refused, match="account, password or code is wrong"):
                 sessions.sign_in(name, "wrong", confirmed=True)
         for _ in range(4):
             with pytest.raises(Refused, match="wrong"):

@@ -97,8 +97,10 @@
         if (answer.status < 500) {
           const said = answer.ok ? null : await answer.json();
           if (said) { refused(card, said); return; }
-          card.dataset.given = verdict;
-          told(card, `✓ ${judge.dataset.kept}`);
+          const now = (await answer.json()).verdict;
+          card.dataset.given = now;
+          for (const input of card.querySelectorAll(".verdict input")) input.checked = input.value === now;
+          told(card, now ? `✓ ${verdict ? judge.dataset.drafted : judge.dataset.kept}` : "");
           return;
         }
       } catch { /* the network is away: the same request is sent again */ }
@@ -139,17 +141,40 @@
     if (place < 0) return;
     choose(place);
     const card = cards[place];
-    const before = card.querySelector(`.verdict input[value="${last.before}"]`);
-    if (before && last.before !== card.querySelector("input:checked")?.value) {
-      before.checked = true;
-      keep(card, last.before);
-    } else {
-      status.textContent = judge.dataset.again;
-    }
+    // "" takes the draft back: what was handed in before, if anything, is what is said again.
+    keep(card, last.before);
+    status.textContent = judge.dataset.again;
   }
 
   function leave(address) {
     line.then(() => { location.assign(address); });
+  }
+
+  // Going on hands in a candidate of which everything is judged; until then a judgement is a draft.
+  function goOn() {
+    line = line.then(handIn);
+  }
+
+  async function handIn() {
+    if (cards.some((card) => !card.querySelector("input:checked"))) { location.assign(judge.dataset.next); return; }
+    const sent = new URLSearchParams(new FormData(judge));
+    for (let pause = 300; ; pause = Math.min(pause * 2, 8000)) {
+      try {
+        const answer = await fetch(judge.getAttribute("action"), {
+          method: "POST", body: sent, headers: { accept: "application/json" }, redirect: "manual",
+        });
+        if (answer.type === "opaqueredirect") { location.assign("/sign-in"); return; }
+        if (answer.status < 500) {
+          const said = await answer.json();
+          if (answer.ok) { location.assign(said.onward); return; }
+          status.textContent = `${said.problem}. ${said.next}`;
+          status.classList.add("wrong");
+          return;
+        }
+      } catch { /* the network is away: the same request is sent again */ }
+      status.textContent = judge.dataset.lost;
+      await new Promise((go) => setTimeout(go, pause));
+    }
   }
 
   function quote() {
@@ -184,8 +209,8 @@
       if (event.target.type === "radio") said(card, event.target.value);
       else { const verdict = card.querySelector(".verdicts input:checked"); if (verdict) keep(card, verdict.value); }
     });
-    judge.addEventListener("submit", (event) => { event.preventDefault(); leave(judge.dataset.next); });
-    document.getElementById("next").addEventListener("click", (event) => { event.preventDefault(); leave(judge.dataset.next); });
+    judge.addEventListener("submit", (event) => { event.preventDefault(); goOn(); });
+    document.getElementById("next").addEventListener("click", (event) => { event.preventDefault(); goOn(); });
     addEventListener("beforeunload", (event) => { if (waiting.size) event.preventDefault(); });
     const open = cards.findIndex((one) => !one.querySelector("input:checked"));
     choose(open >= 0 ? open : 0, narrow);
@@ -232,7 +257,7 @@
       l: () => { if (layers) layers.checked = !layers.checked; },
       w: () => { const why = document.getElementById("why"); if (why) { why.open = !why.open; why.scrollIntoView({ block: "nearest" }); } },
       "?": () => dialog?.showModal(),
-      n: () => { if (judge) leave(judge.dataset.next); else document.getElementById("onward")?.click(); },
+      n: () => { if (judge) goOn(); else document.getElementById("onward")?.click(); },
       ...(judge && {
         u: undo,
         q: quote,

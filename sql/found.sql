@@ -1,12 +1,11 @@
 -- name: found
 -- purpose: which terms stand in the records of one table, of patients with a visit in the window
 -- params: leaf_0_0 … (LIKE patterns of the terms)
--- fills: {select} the pack's SELECT; {columns} MAX(CASE WHEN … THEN 1 ELSE 0 END) AS h0 …; {any} any term
--- grain: one row per patient and visit (or patient without a visit)
+-- fills: {select} the pack's SELECT; {columns} CASE WHEN … THEN 1 ELSE 0 END AS h0 …; {any} any term
+-- grain: one row per record that holds a term
 -- phi: keys only
   SELECT t.patient_id, t.visit_id, {columns}
   FROM (
 {select}
   ) t
   WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ({any})
-  GROUP BY t.patient_id, t.visit_id

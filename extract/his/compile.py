@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import pyarrow as pa
 
@@ -19,14 +19,15 @@ from extract.errors import SiteInvalid
 from extract.his.encodings import encoded_field
 from extract.his.encodings_sql import as_hex, byte_literals, leaf_in_bytes
 from extract.his.engines.base import number
+from extract.his.engines.binds import names as bound
 from extract.his.engines.dialects import day_bind, said, searched, with_days
 from extract.his.mapping import yields
-from extract.his.records import DATED_BY, HIT_COLUMNS, SCHEMAS
+from extract.his.records import DATED_BY, HIT_COLUMNS, SCHEMAS, TEXT_COLUMNS
 from extract.his.sites import Site
 from extract.his.windows import Window, chart_span, windows
 from extract.study.keywords import Matcher
 from extract.study.protocol import Protocol
-from extract.study.superset import LeafSql
+from extract.study.superset import ALWAYS, LeafSql, Superset
 from sql import study_query
 
 __all__ = [
@@ -35,19 +36,31 @@ __all__ = [
     "MERGED",
     "NAMED",
     "TOTALS",
+    "Order",
     "Statement",
+    "Step",
     "candidates",
     "candidates_sql",
     "chart",
     "chart_schema",
     "chart_sql",
+    "in_names",
     "merged",
+    "orders",
     "selected",
+    "steps",
     "totals",
 ]
 
 Day = Callable[[str], object]
 
+Order = Literal["at once", "names first"]
+Step = Literal["dates", "names", "texts"]
+
+_UNION: Final = "\n  UNION ALL\n"
+_NEXT: Final = {"in_window": "asked", "likely": "likely_patient"}
+"""What follows each WITH of sql/candidates.sql that a statement may be cut after."""
+_AT_ONCE: Final = frozenset({"mariadb", "mssql"})
 _FILL: Final = re.compile(r"\{(\w+)\}")
 _KEY: Final = pa.string()
 CANDIDATES: Final = pa.schema([("visit_id", _KEY), ("patient_id", _KEY)])
@@ -68,39 +81,173 @@ class Statement(NamedTuple):
     params: dict[str, object]
 
 
-def candidates(site: Site, protocol: Protocol, window: Window, day: Day) -> Statement:
-    """The superset query of one window. Raises ExpressionInvalid; SiteInvalid where nothing can be searched."""
+def orders(site: Site, protocol: Protocol) -> tuple[Order, ...]:
+    """The ways to ask for the candidates, the one that the rule prefers first.
+
+    ``names first`` where a visit must be hit in a table of names: a laboratory item is found sooner than
+    a word in a note, and only the notes of the visits that remain are read.  Where a server reads a
+    WITH anew at each use, names would be read twice: there the rule prefers ``at once``.
+    """
     superset = Matcher.of(protocol.search).superset()
-    leaves = [leaf.index for leaf in superset.leaves]
-    asked: dict[str, list[tuple[int, str]]] = {}
-    in_bytes: dict[str, str] = {}
-    for leaf in superset.leaves:
-        for scope in leaf.scopes:
-            table, column = HIT_COLUMNS[scope]
-            if table in site.pack.tables:
-                condition, more = _condition(site, leaf, superset.params, (table, column))
-                asked.setdefault(table, []).append((leaf.index, condition))
-                in_bytes |= more
-    if not asked:
+    asked = {
+        HIT_COLUMNS[scope][0] for leaf in superset.leaves for scope in leaf.scopes
+    } & site.pack.tables.keys()
+    if not asked & TEXT_COLUMNS.keys() or superset.without(_in_texts(superset)) == ALWAYS:
+        return ("at once",)
+    return ("at once", "names first") if site.dialect in _AT_ONCE else ("names first", "at once")
+
+
+def candidates(
+    site: Site, protocol: Protocol, window: Window, day: Day, order: Order | None = None
+) -> Statement:
+    """The superset query of one window; its rows are the same in every order.
+
+    Raises ExpressionInvalid; SiteInvalid where nothing can be searched.
+    """
+    superset = Matcher.of(protocol.search).superset()
+    search = _Search(site, superset)
+    if not search.asked:
         raise SiteInvalid(
             "the search asks only for fields that this site declares absent",
             "Ask for a field that the site has, or write the missing table's SELECT.",
         )
-    found = "\n  UNION ALL\n".join(
-        _found(selected(site, table), hits, leaves) for table, hits in asked.items()
-    )
+    if (order or orders(site, protocol)[0]) == "at once":
+        narrowing, found = "", [search.found(table) for table in search.asked]
+        met = search.met("found", "in_window", superset.expression)
+    else:
+        names = [table for table in search.asked if table not in TEXT_COLUMNS]
+        texts = [table for table in search.asked if table in TEXT_COLUMNS]
+        narrowing = _filled(
+            "narrowing",
+            found=_UNION.join(search.found(table) for table in names),
+            met=search.met("named", "in_window", superset.without(_in_texts(superset))),
+        )
+        found = ["  SELECT n.* FROM named n", *(search.found_likely(table) for table in texts)]
+        met = search.met("found", "likely", superset.expression)
     sql = _filled(
         "candidates",
-        canonical=_canonical(site, ["patient", "visit"]),
-        found=found,
-        highest=", ".join(f"MAX(f.h{i}) AS h{i}" for i in leaves),
-        either=", ".join(f"CASE WHEN b.h{i} = 1 OR u.h{i} = 1 THEN 1 ELSE 0 END AS h{i}" for i in leaves),
-        expression=superset.expression,
+        patient=selected(site, "patient"),
+        visit=selected(site, "visit"),
+        narrowing=narrowing and f"{narrowing}\n",
+        found=_UNION.join(found),
+        met=met,
     )
-    sql = with_days(sql, site.dialect)
-    return Statement(
-        f"candidates {window.name}", sql, {**_between(window, day), **superset.params, **in_bytes}
-    )
+    params = {**_between(window, day), **superset.params, **search.in_bytes}
+    return Statement(f"candidates {window.name}", with_days(sql, site.dialect), params)
+
+
+def steps(
+    site: Site, protocol: Protocol, window: Window, day: Day, order: Order
+) -> list[tuple[Step, tuple[str, ...], Statement]]:
+    """The candidates of one window as its steps: what each reads, and the statement up to it, to be explained."""
+    search = _Search(site, Matcher.of(protocol.search).superset())
+    whole = candidates(site, protocol, window, day, order)
+    names = tuple(table for table in search.asked if table not in TEXT_COLUMNS)
+    texts = tuple(table for table in search.asked if table in TEXT_COLUMNS)
+    found: list[tuple[Step, tuple[str, ...], Statement]] = [
+        ("dates", ("patient", "visit"), _up_to("in_window", whole))
+    ]
+    if order == "at once":
+        return [*found, ("texts" if texts else "names", (*names, *texts), whole)]
+    return [*found, ("names", names, _up_to("likely", whole)), ("texts", texts, whole)]
+
+
+def in_names(site: Site, protocol: Protocol) -> list[Statement]:
+    """All visits of the hospital, then all hits in each table of names: to be estimated, never to be run."""
+    search = _Search(site, Matcher.of(protocol.search).superset())
+    visits = f"SELECT v.visit_id FROM (\n{selected(site, 'visit')}\n) v"  # noqa: S608 - the pack's own
+    found = [Statement("visits", visits, {})]
+    for table in search.asked:
+        if table not in TEXT_COLUMNS:
+            read = f"SELECT t.visit_id FROM (\n{selected(site, table)}\n) t"  # noqa: S608 - the pack's own
+            sql = f"{read} WHERE {search.any(table)}"
+            binds = {**search.superset.params, **search.in_bytes}
+            found.append(
+                Statement(f"hits in {table}", sql, {k: v for k, v in binds.items() if k in bound(sql)})
+            )
+    return found
+
+
+def _up_to(step: str, whole: Statement) -> Statement:
+    """A statement cut after one of its WITHs, which stand at the beginning of a line in sql/ alone."""
+    after = f"\n{_NEXT[step]} AS (\n"
+    head = whole.sql[: whole.sql.index(after)].rstrip().removesuffix(",")
+    sql = f"{head}\nSELECT x.visit_id FROM {step} x"
+    return Statement(f"{whole.name}, {step}", sql, {k: v for k, v in whole.params.items() if k in bound(sql)})
+
+
+def _in_texts(superset: Superset) -> set[int]:
+    """The leaves that a text can satisfy: names alone never tell that they are not met."""
+    return {
+        leaf.index
+        for leaf in superset.leaves
+        if any(HIT_COLUMNS[scope][0] in TEXT_COLUMNS for scope in leaf.scopes)
+    }
+
+
+class _Search:
+    """What the leaves of a search ask of each canonical table."""
+
+    def __init__(self, site: Site, superset: Superset) -> None:
+        self.site, self.superset = site, superset
+        self.leaves = [leaf.index for leaf in superset.leaves]
+        self.asked: dict[str, list[LeafSql]] = {}
+        self.in_bytes: dict[str, str] = {}
+        for leaf in superset.leaves:
+            for scope in leaf.scopes:
+                if (table := HIT_COLUMNS[scope][0]) in site.pack.tables:
+                    self.asked.setdefault(table, []).append(leaf)
+
+    def conditions(self, table: str, form: str = "{}") -> dict[int, str]:
+        """Leaf -> whether a record of the table holds it; ``form`` wraps the column."""
+        column = next(column for of, column in HIT_COLUMNS.values() if of == table)
+        found = {}
+        for leaf in self.asked[table]:
+            where = (form.format(f"t.{column}"), (table, column))
+            found[leaf.index], more = _condition(self.site, leaf, self.superset.params, *where)
+            self.in_bytes |= more
+        return found
+
+    def columns(self, table: str) -> str:
+        """h0 … of a record."""
+        conditions = self.conditions(table)
+        return ", ".join(
+            f"CASE WHEN {conditions[i]} THEN 1 ELSE 0 END AS h{i}" if i in conditions else f"0 AS h{i}"
+            for i in self.leaves
+        )
+
+    def any(self, table: str, form: str = "{}") -> str:
+        """Any leaf."""
+        return " OR ".join(dict.fromkeys(self.conditions(table, form).values()))
+
+    def found(self, table: str) -> str:
+        """The hits in a table."""
+        select = selected(self.site, table)
+        return _filled("found", select=select, columns=self.columns(table), any=self.any(table))
+
+    def found_likely(self, table: str) -> str:
+        """The hits in a table of texts, of those whom names leave over."""
+        return _filled(
+            "found_likely",
+            select=selected(self.site, table),
+            visit=selected(self.site, "visit"),
+            columns=self.columns(table),
+            # A condition on both sides of a join is asked after it: no other text is read.
+            linked=self.any(table, "CASE WHEN l.visit_id = t.visit_id THEN {} END"),
+            loose=self.any(table, "CASE WHEN v.visit_id IS NULL THEN {} END"),
+        )
+
+    def met(self, found: str, among: str, expression: str) -> str:
+        """Of the visits ``among``, those whose hits satisfy the expression."""
+        return _filled(
+            "met",
+            found=found,
+            among=among,
+            expression=expression,
+            visit=selected(self.site, "visit"),
+            leaves=", ".join(f"MAX(g.h{i}) AS h{i}" for i in self.leaves),
+            highest=", ".join(f"MAX(k.h{i}) AS h{i}" for i in self.leaves),
+        )
 
 
 def totals(site: Site, protocol: Protocol, day: Day) -> Statement:
@@ -176,10 +323,9 @@ def selected(site: Site, table: str) -> str:
 
 
 def _condition(
-    site: Site, leaf: LeafSql, params: dict[str, str], field: tuple[str, str]
+    site: Site, leaf: LeafSql, params: dict[str, str], column: str, field: tuple[str, str]
 ) -> tuple[str, dict[str, str]]:
     """What a leaf asks of a canonical column, and the binds that only this column's encoding needs."""
-    column = f"t.{field[1]}"
     if site.encodings.of(*field) is None:
         return leaf.condition(searched(column, site.dialect)), {}
     return leaf_in_bytes(leaf, params, column, site.dialect, site.encodings, field)
@@ -190,17 +336,6 @@ def _delivered(site: Site, table: str, name: str) -> str:
     if (encoding := site.encodings.of(table, name)) is None:
         return f"t.{name}"
     return f"{as_hex(f't.{name}', site.dialect, encoding)} AS {name}"
-
-
-def _found(select: str, hits: list[tuple[int, str]], leaves: list[int]) -> str:
-    conditions = dict(hits)
-    columns = ", ".join(
-        f"MAX(CASE WHEN {conditions[i]} THEN 1 ELSE 0 END) AS h{i}" if i in conditions else f"0 AS h{i}"
-        for i in leaves
-    )
-    return _filled(
-        "found", select=select, columns=columns, any=" OR ".join(dict.fromkeys(conditions.values()))
-    )
 
 
 def _dated(table: str) -> str:

@@ -115,11 +115,11 @@ class Matcher:
         expression = superset_of(self.expression, self._index)
         leaves, params = [], {}
         for one in self._spellings:
-            if f"h{one.leaf.index} = 1" in expression:
+            if f"h{one.leaf.index} > 0" in expression:
                 sql, binds = leaf_sql(one.leaf.index, one.leaf.scopes, one.sought, folded=self.folded)
                 leaves.append(sql)
                 params.update(binds)
-        return Superset(tuple(leaves), params, expression)
+        return Superset(tuple(leaves), params, expression, self.expression, self._index)
 
     def _holds(self, node: Node, found: frozenset[int]) -> bool:
         if isinstance(node, Term):

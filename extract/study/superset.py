@@ -8,16 +8,16 @@ them (SQLite, DuckDB and PostgreSQL are tested).  So the conditions ask for char
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from extract.study.expression import Node, Not, Or, Term
 from extract.study.folding import variants
 
-__all__ = ["LeafSql", "Superset", "leaf_sql", "pattern", "superset_of", "unpattern"]
+__all__ = ["ALWAYS", "LeafSql", "Superset", "leaf_sql", "pattern", "superset_of", "unpattern"]
 
-_ALWAYS: Final = "1 = 1"
+ALWAYS: Final = "1 = 1"
 _MARKED: Final = re.compile(r"!(.)|_", re.DOTALL)
 _LETTERS: Final = 4
 """How many of a folded word's letters are asked for: its rarest say nearly all, and each costs LIKEs."""
@@ -56,6 +56,12 @@ class Superset:
     leaves: tuple[LeafSql, ...]
     params: dict[str, str]
     expression: str
+    node: Node
+    index_of: dict[tuple[str, tuple[str, ...]], int]
+
+    def without(self, leaves: Collection[int]) -> str:
+        """The expression where nothing is known yet of these leaves: never fewer visits. ``ALWAYS``: all."""
+        return superset_of(self.node, self.index_of, leaves)
 
 
 def pattern(text: str) -> str:
@@ -97,23 +103,34 @@ def leaf_sql(
     return LeafSql(index, scopes, tuple(wanted)), params
 
 
-def superset_of(node: Node, index_of: dict[tuple[str, tuple[str, ...]], int]) -> str:
-    """The tree as SQL over ``h<index>``, with everything under a NOT replaced by "always".
+def superset_of(
+    node: Node, index_of: dict[tuple[str, tuple[str, ...]], int], unknown: Collection[int] = ()
+) -> str:
+    """The tree as SQL over ``h<index>``, with everything under a NOT, and ``unknown`` leaves, replaced by "always".
 
     A leaf's SQL may be 1 where the exact matcher says no, so its negation could lose a visit.
     """
-    return _expression(node, index_of, wanted=True)
+    return _expression(node, index_of, unknown, wanted=True)
 
 
-def _expression(node: Node, index_of: dict[tuple[str, tuple[str, ...]], int], *, wanted: bool) -> str:
+def _expression(
+    node: Node,
+    index_of: dict[tuple[str, tuple[str, ...]], int],
+    unknown: Collection[int],
+    *,
+    wanted: bool,
+) -> str:
     if isinstance(node, Term):
-        return f"h{index_of[node.text, node.scopes]} = 1" if wanted else _ALWAYS
+        index = index_of[node.text, node.scopes]
+        return f"h{index} > 0" if wanted and index not in unknown else ALWAYS
     if isinstance(node, Not):
-        return _expression(node.child, index_of, wanted=not wanted)
-    parts = list(dict.fromkeys(_expression(child, index_of, wanted=wanted) for child in node.children))
+        return _expression(node.child, index_of, unknown, wanted=not wanted)
+    parts = list(
+        dict.fromkeys(_expression(child, index_of, unknown, wanted=wanted) for child in node.children)
+    )
     if isinstance(node, Or) == wanted:
-        return _ALWAYS if _ALWAYS in parts else _any(parts)
-    return _all([part for part in parts if part != _ALWAYS] or [_ALWAYS])
+        return ALWAYS if ALWAYS in parts else _any(parts)
+    return _all([part for part in parts if part != ALWAYS] or [ALWAYS])
 
 
 def _any(parts: Sequence[str], *, always_in_brackets: bool = False) -> str:

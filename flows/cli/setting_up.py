@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from extract.errors import AlreadyExists, NotFound, ProtocolInvalid
 from flows.cli.arguments import Study
-from flows.cli.output import AsJson, result, talk, tracker
+from flows.cli.output import AsJson, result, table, talk, tracker
 
 __all__ = ["register"]
 
@@ -105,10 +105,23 @@ def doctor(study: Study = _HERE, as_json: AsJson = False) -> None:
         raise typer.Exit(_code_of(next(check["id"] for check in checks if not check["ok"])))
 
 
-def sql(study: Study = _HERE, as_json: AsJson = False) -> None:
-    """The SQL as it would run at this site, with its bind values."""
-    from flows.steps import statements
+def sql(
+    study: Study = _HERE,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Ask the server what each step of the search would cost; nothing is run."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The SQL as it would run at this site, with its bind values; or the order of its steps, and their cost."""
+    from flows.steps import explained, statements
 
+    if explain:
+        plan = explained(study)
+        result({"plan": plan}, as_json, lambda: _plan_lines(plan))
+        return
     told = statements(study)
     result({"statements": told}, as_json, lambda: _sql_lines(told))
 
@@ -150,6 +163,44 @@ def _problem_lines(file: str, problem: dict[str, Any]) -> Iterator[str]:
     yield f"{file}, line {problem['line']}: {problem['severity']}: {problem['message']}"
     if problem["next_step"]:
         yield f"  {problem['next_step']}"
+
+
+_STEPS: Final = {"dates": "日期 dates", "names": "项目名 names", "texts": "文本 texts"}
+_ORDERS: Final = {
+    "names first": "先项目名，后文本 names first, then texts",
+    "at once": "一次读取 all at once",
+}
+_ESTIMATES: Final = {"visits": "就诊 visits", "hits in names": "项目名命中 hits in names"}
+_DECIDED: Final = {
+    "estimates": "由数据库估算决定 by the server's estimates",
+    "rule": "按固定规则（数据库未给估算，或只有一种顺序） by the stated rule: no estimates, or one order only",
+}
+
+
+def _plan_lines(plan: list[dict[str, Any]]) -> Iterator[str]:
+    yield from table(
+        ["窗口 window", "步骤 step", "读取 reads", "估计行数 rows", "累计代价 cost so far"],
+        [
+            [
+                window["window"],
+                _STEPS[step["step"]],
+                " ".join(step["tables"]),
+                _number(step["rows"]),
+                _number(step["cost"]),
+            ]
+            for window in plan
+            for step in window["steps"]
+        ],
+    )
+    for said in dict.fromkeys((window["order"], window["decided_by"]) for window in plan):
+        yield f"{_ORDERS[said[0]]}；{_DECIDED[said[1]]}"
+    for told in dict.fromkeys(tuple(window["estimates"].items()) for window in plan):
+        if told:
+            yield "；".join(f"{_ESTIMATES.get(name, name)}: {_number(value)}" for name, value in told)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
 
 
 def _demo_lines(told: dict[str, Any]) -> Iterator[str]:

@@ -27,6 +27,7 @@ from extract.his.engines.base import Engine
 from extract.his.packs import read_pack
 from extract.his.sites import Limits, Site, dialect_of
 from extract.his.source import source
+from extract.his.windows import windows
 from extract.study import protocol as protocols
 from extract.study.protocol import Search
 
@@ -36,10 +37,10 @@ Records = Any
 PACK = Path(__file__).parent / "pack"
 PROTOCOL = protocols.load(Path(protocols.__file__).parent / "templates" / "esr-pain" / "study.toml")
 TABLES = {
-    "person": {"person_no": "VARCHAR(10)", "born": "DATE", "into_no": "VARCHAR(10)"},
-    "attendance": {"person_no": "VARCHAR(10)", "ordinal": "INTEGER", "began": "TIMESTAMP"},
+    "person": {"person_no": "VARCHAR(20)", "born": "DATE", "into_no": "VARCHAR(20)"},
+    "attendance": {"person_no": "VARCHAR(20)", "ordinal": "INTEGER", "began": "TIMESTAMP"},
     "entry": {
-        "entry_no": "INTEGER", "field": "VARCHAR(12)", "person_no": "VARCHAR(10)", "ordinal": "INTEGER",
+        "entry_no": "INTEGER", "field": "VARCHAR(12)", "person_no": "VARCHAR(20)", "ordinal": "INTEGER",
         "at_time": "TIMESTAMP", "said": "TEXT", "amount": "NUMERIC(10,2)",
     },
 }  # fmt: skip
@@ -55,6 +56,7 @@ class Place:
             pack=read_pack(PACK, dialect), url=url, zone="Asia/Shanghai", limits=Limits(), root=Path()
         )
         self.fill, self._reopen = fill, reopen
+        self.batch_rows = 3
         self._stack = contextlib.ExitStack()
         self._engine: Engine | None = None
         self._chart: dict[str, list[dict[str, Any]]] | None = None
@@ -79,15 +81,26 @@ class Place:
         self.fill(records)
 
     def rows(self, statement: compiled.Statement, schema: pa.Schema) -> list[dict[str, Any]]:
-        """All rows, fetched in batches of three."""
-        stream = self.engine.stream(statement.sql, statement.params, schema, batch_rows=3)
+        """All rows, fetched in small batches: of three where a hospital is small."""
+        stream = self.engine.stream(statement.sql, statement.params, schema, batch_rows=self.batch_rows)
         return [row for batch in stream for row in batch.to_pylist()]
 
-    def candidates(self, search: Search) -> set[str]:
-        """What the SQL finds: a superset."""
+    def candidates(self, search: Search, size: str = "decade") -> set[str]:
+        """What the SQL finds: a superset, the same in every order."""
         asked = PROTOCOL.model_copy(update={"search": search})
-        statement = compiled.candidates(self.site, asked, plain.WINDOW, self.engine.day)
-        return {r["visit_id"] for r in self.rows(statement, compiled.CANDIDATES)}
+        cut = windows(search.from_, search.to, size)  # type: ignore[arg-type]
+        found = [
+            {
+                row["visit_id"]
+                for window in cut
+                for row in self.rows(
+                    compiled.candidates(self.site, asked, window, self.engine.day, order), compiled.CANDIDATES
+                )
+            }
+            for order in compiled.orders(self.site, asked)
+        ]
+        assert all(one == found[0] for one in found)
+        return found[0]
 
     def chart(self, search: Search, persons: list[str]) -> dict[str, list[dict[str, Any]]]:
         """The canonical rows of these persons, asked for once."""

@@ -25,7 +25,7 @@ from sql import packs
 GOLDEN = Path(__file__).parent / "golden"
 PROTOCOL = protocols.load(Path(protocols.__file__).parent / "templates" / "esr-pain" / "study.toml")
 PARSED_AS = {"mssql": "tsql", "oracle": "oracle"}
-OURS = re.compile(r"^canonical_\w+$|^(one_person|in_window|asked|found|by_visit|by_person|hits)$")
+OURS = re.compile(r"^canonical_\w+$|^(merged|one_person|in_window|asked|named|likely|likely_patient|found)$")
 CASES = [(pack, dialect) for pack in ("jw1", "omop54") for dialect in ("mssql", "oracle")]
 
 

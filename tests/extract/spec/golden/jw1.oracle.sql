@@ -1,6 +1,8 @@
 -- candidates 2020s
 -- binds: from_date, leaf_0_0, leaf_1_0, leaf_2_0, leaf_3_0, leaf_4_0, to_date
-WITH canonical_patient AS (
+WITH merged AS (
+  SELECT p.patient_id, COALESCE(q.merged_into, p.merged_into) AS person_id
+  FROM (
 SELECT
   p.patient_id AS patient_id,
   p.sex AS sex,
@@ -11,8 +13,24 @@ SELECT
 FROM pat_master_index p
 LEFT JOIN pat_id_merge g
   ON g.patient_id = p.patient_id
+  ) p
+  LEFT JOIN (
+SELECT
+  p.patient_id AS patient_id,
+  p.sex AS sex,
+  p.date_of_birth AS birth_date,
+  g.into_patient_id AS merged_into,
+  CAST(NULL AS DATE) AS updated_at,
+  'PAT_MASTER_INDEX' AS source_table
+FROM pat_master_index p
+LEFT JOIN pat_id_merge g
+  ON g.patient_id = p.patient_id
+  ) q ON q.patient_id = p.merged_into
+  WHERE p.merged_into IS NOT NULL
 ),
-canonical_visit AS (
+in_window AS (
+  SELECT v.visit_id, v.patient_id, COALESCE(s.person_id, v.patient_id) AS person_id
+  FROM (
 SELECT
   CASE
     WHEN NOT v.patient_id IS NULL AND NOT CAST(v.visit_id AS VARCHAR2(10)) IS NULL
@@ -43,25 +61,19 @@ SELECT
 FROM clinic_master c
 WHERE
   c.returned_date IS NULL
-),
-one_person AS (
-  SELECT p.patient_id, COALESCE(q.merged_into, p.merged_into, p.patient_id) AS person_id
-  FROM canonical_patient p
-  LEFT JOIN canonical_patient q ON q.patient_id = p.merged_into
-),
-in_window AS (
-  SELECT v.visit_id, v.patient_id, COALESCE(s.person_id, v.patient_id) AS person_id
-  FROM canonical_visit v
-  LEFT JOIN one_person s ON s.patient_id = v.patient_id
+  ) v
+  LEFT JOIN merged s ON s.patient_id = v.patient_id
   WHERE v.started_at >= TO_DATE(:from_date, 'YYYYMMDD') AND v.started_at < TO_DATE(:to_date, 'YYYYMMDD')
 ),
 asked AS (
   SELECT w.patient_id FROM in_window w
   UNION
-  SELECT s.patient_id FROM one_person s WHERE s.person_id IN (SELECT i.person_id FROM in_window i)
+  SELECT w.person_id FROM in_window w
+  UNION
+  SELECT s.patient_id FROM merged s WHERE s.person_id IN (SELECT w.person_id FROM in_window w)
 ),
 found AS (
-  SELECT t.patient_id, t.visit_id, MAX(CASE WHEN (t.text LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h0, MAX(CASE WHEN (t.text LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h1, MAX(CASE WHEN (t.text LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h2, MAX(CASE WHEN (t.text LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h3, MAX(CASE WHEN (t.text LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h4
+  SELECT t.patient_id, t.visit_id, CASE WHEN (t.text LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.text LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.text LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.text LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.text LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
 SELECT 'J|' || f.file_unique_id AS document_id,
        NVL2(f.visit_id, 'I|' || f.patient_id || '|' || CAST(f.visit_id AS VARCHAR(10)), NULL) AS visit_id,
@@ -115,9 +127,8 @@ FROM lab_test_master m
 WHERE m.relevant_clinic_diag IS NOT NULL
   ) t
   WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.text LIKE :leaf_0_0 ESCAPE '!') OR (t.text LIKE :leaf_1_0 ESCAPE '!') OR (t.text LIKE :leaf_2_0 ESCAPE '!') OR (t.text LIKE :leaf_3_0 ESCAPE '!') OR (t.text LIKE :leaf_4_0 ESCAPE '!'))
-  GROUP BY t.patient_id, t.visit_id
   UNION ALL
-  SELECT t.patient_id, t.visit_id, MAX(CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h0, MAX(CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h1, MAX(CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h2, MAX(CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h3, MAX(CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h4
+  SELECT t.patient_id, t.visit_id, CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
 SELECT
   CASE
@@ -165,9 +176,8 @@ WHERE
   NOT o.diag_desc IS NULL OR NOT o.diag_code IS NULL
   ) t
   WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!'))
-  GROUP BY t.patient_id, t.visit_id
   UNION ALL
-  SELECT t.patient_id, t.visit_id, MAX(CASE WHEN (t.report_text LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h0, MAX(CASE WHEN (t.report_text LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h1, MAX(CASE WHEN (t.report_text LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h2, MAX(CASE WHEN (t.report_text LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h3, MAX(CASE WHEN (t.report_text LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h4
+  SELECT t.patient_id, t.visit_id, CASE WHEN (t.report_text LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.report_text LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.report_text LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.report_text LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.report_text LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
 SELECT e.exam_no AS imaging_id,
        CASE WHEN COALESCE(CAST(e.visit_id AS VARCHAR(10)), '0') <> '0'
@@ -184,9 +194,8 @@ FROM exam_master e
 LEFT JOIN exam_report r ON r.exam_no = e.exam_no
   ) t
   WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.report_text LIKE :leaf_0_0 ESCAPE '!') OR (t.report_text LIKE :leaf_1_0 ESCAPE '!') OR (t.report_text LIKE :leaf_2_0 ESCAPE '!') OR (t.report_text LIKE :leaf_3_0 ESCAPE '!') OR (t.report_text LIKE :leaf_4_0 ESCAPE '!'))
-  GROUP BY t.patient_id, t.visit_id
   UNION ALL
-  SELECT t.patient_id, t.visit_id, MAX(CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h0, MAX(CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h1, MAX(CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h2, MAX(CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h3, MAX(CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h4
+  SELECT t.patient_id, t.visit_id, CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
 SELECT
   CASE
@@ -219,31 +228,64 @@ WHERE
   NVL(m.result_status, '4') = '4'
   ) t
   WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!'))
-  GROUP BY t.patient_id, t.visit_id
-),
-by_visit AS (
-  SELECT f.visit_id, MAX(f.h0) AS h0, MAX(f.h1) AS h1, MAX(f.h2) AS h2, MAX(f.h3) AS h3, MAX(f.h4) AS h4
-  FROM found f
-  WHERE f.visit_id IS NOT NULL
-  GROUP BY f.visit_id
-),
-by_person AS (
-  SELECT COALESCE(s.person_id, f.patient_id) AS person_id, MAX(f.h0) AS h0, MAX(f.h1) AS h1, MAX(f.h2) AS h2, MAX(f.h3) AS h3, MAX(f.h4) AS h4
-  FROM found f
-  LEFT JOIN canonical_visit v ON v.visit_id = f.visit_id
-  LEFT JOIN one_person s ON s.patient_id = f.patient_id
-  WHERE v.visit_id IS NULL
-  GROUP BY COALESCE(s.person_id, f.patient_id)
-),
-hits AS (
-  SELECT w.visit_id, w.patient_id, CASE WHEN b.h0 = 1 OR u.h0 = 1 THEN 1 ELSE 0 END AS h0, CASE WHEN b.h1 = 1 OR u.h1 = 1 THEN 1 ELSE 0 END AS h1, CASE WHEN b.h2 = 1 OR u.h2 = 1 THEN 1 ELSE 0 END AS h2, CASE WHEN b.h3 = 1 OR u.h3 = 1 THEN 1 ELSE 0 END AS h3, CASE WHEN b.h4 = 1 OR u.h4 = 1 THEN 1 ELSE 0 END AS h4
-  FROM in_window w
-  LEFT JOIN by_visit b ON b.visit_id = w.visit_id
-  LEFT JOIN by_person u ON u.person_id = w.person_id
 )
-SELECT DISTINCT t.visit_id, t.patient_id
-FROM hits t
-WHERE ((h0 = 1 OR h1 = 1 OR h2 = 1 OR h3 = 1) AND h4 = 1);
+SELECT DISTINCT m.visit_id, m.patient_id
+FROM (
+  SELECT y.visit_id, y.patient_id, y.person_id
+  FROM (
+    SELECT t.visit_id, t.patient_id, t.person_id, MAX(k.h0) AS h0, MAX(k.h1) AS h1, MAX(k.h2) AS h2, MAX(k.h3) AS h3, MAX(k.h4) AS h4
+    FROM (
+      SELECT 0 AS of_person, w.visit_id AS target, w.visit_id, w.patient_id, w.person_id FROM in_window w
+      UNION ALL
+      SELECT 1 AS of_person, w.person_id AS target, w.visit_id, w.patient_id, w.person_id FROM in_window w
+    ) t
+    JOIN (
+      SELECT g.of_person, g.target, MAX(g.h0) AS h0, MAX(g.h1) AS h1, MAX(g.h2) AS h2, MAX(g.h3) AS h3, MAX(g.h4) AS h4
+      FROM (
+        SELECT CASE WHEN v.visit_id IS NULL THEN 1 ELSE 0 END AS of_person,
+               CASE WHEN v.visit_id IS NULL THEN COALESCE(s.person_id, f.patient_id) ELSE f.visit_id END AS target,
+               f.*
+        FROM found f
+        LEFT JOIN (
+SELECT
+  CASE
+    WHEN NOT v.patient_id IS NULL AND NOT CAST(v.visit_id AS VARCHAR2(10)) IS NULL
+    THEN 'I|' || v.patient_id || '|' || CAST(v.visit_id AS VARCHAR2(10))
+  END AS visit_id,
+  v.patient_id AS patient_id,
+  'inpatient' AS visit_type,
+  v.dept_admission_to AS department,
+  v.admission_date_time AS started_at,
+  v.discharge_date_time AS ended_at,
+  CAST(NULL AS DATE) AS updated_at,
+  'PAT_VISIT' AS source_table
+FROM pat_visit v
+UNION ALL
+SELECT
+  CASE
+    WHEN NOT SUBSTR(CAST(c.visit_date AS VARCHAR2(30)), 1, 10) IS NULL
+    AND NOT CAST(c.visit_no AS VARCHAR2(10)) IS NULL
+    THEN 'O|' || SUBSTR(CAST(c.visit_date AS VARCHAR2(30)), 1, 10) || '|' || CAST(c.visit_no AS VARCHAR2(10))
+  END,
+  c.patient_id,
+  'outpatient',
+  c.visit_dept,
+  c.visit_date,
+  c.visit_date,
+  NULL,
+  'CLINIC_MASTER'
+FROM clinic_master c
+WHERE
+  c.returned_date IS NULL
+        ) v ON v.visit_id = f.visit_id
+        LEFT JOIN merged s ON s.patient_id = f.patient_id
+      ) g
+      GROUP BY g.of_person, g.target
+    ) k ON k.of_person = t.of_person AND k.target = t.target
+    GROUP BY t.visit_id, t.patient_id, t.person_id
+  ) y
+  WHERE ((h0 > 0 OR h1 > 0 OR h2 > 0 OR h3 > 0) AND h4 > 0)
+) m;
 
 -- window_totals
 -- binds: from_date, to_date

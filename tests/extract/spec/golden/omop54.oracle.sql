@@ -1,6 +1,8 @@
 -- candidates 2020s
 -- binds: from_date, leaf_0_0, leaf_1_0, leaf_2_0, leaf_3_0, leaf_4_0, to_date
-WITH canonical_patient AS (
+WITH merged AS (
+  SELECT p.patient_id, COALESCE(q.merged_into, p.merged_into) AS person_id
+  FROM (
 SELECT
   CAST(p.person_id AS VARCHAR2(20)) AS patient_id,
   NVL(
@@ -25,8 +27,38 @@ SELECT
   CAST(NULL AS DATE) AS updated_at,
   'PERSON' AS source_table
 FROM person p
+  ) p
+  LEFT JOIN (
+SELECT
+  CAST(p.person_id AS VARCHAR2(20)) AS patient_id,
+  NVL(
+    p.gender_source_value,
+    CASE CAST(p.gender_concept_id AS VARCHAR2(20))
+      WHEN '8507'
+      THEN 'M'
+      WHEN '8532'
+      THEN 'F'
+    END
+  ) AS sex,
+  NVL(
+    SUBSTR(CAST(p.birth_datetime AS VARCHAR2(30)), 1, 10),
+    CASE
+      WHEN NOT CAST(p.year_of_birth AS VARCHAR2(4)) IS NULL
+      AND NOT LPAD(CAST(p.month_of_birth AS VARCHAR2(2)), 2, '0') IS NULL
+      AND NOT LPAD(CAST(p.day_of_birth AS VARCHAR2(2)), 2, '0') IS NULL
+      THEN CAST(p.year_of_birth AS VARCHAR2(4)) || '-' || LPAD(CAST(p.month_of_birth AS VARCHAR2(2)), 2, '0') || '-' || LPAD(CAST(p.day_of_birth AS VARCHAR2(2)), 2, '0')
+    END
+  ) AS birth_date,
+  CAST(NULL AS VARCHAR2(64)) AS merged_into,
+  CAST(NULL AS DATE) AS updated_at,
+  'PERSON' AS source_table
+FROM person p
+  ) q ON q.patient_id = p.merged_into
+  WHERE p.merged_into IS NOT NULL
 ),
-canonical_visit AS (
+in_window AS (
+  SELECT v.visit_id, v.patient_id, COALESCE(s.person_id, v.patient_id) AS person_id
+  FROM (
 SELECT
   CAST(v.visit_occurrence_id AS VARCHAR2(20)) AS visit_id,
   CAST(v.person_id AS VARCHAR2(20)) AS patient_id,
@@ -49,25 +81,19 @@ SELECT
 FROM visit_occurrence v
 LEFT JOIN care_site s
   ON s.care_site_id = v.care_site_id
-),
-one_person AS (
-  SELECT p.patient_id, COALESCE(q.merged_into, p.merged_into, p.patient_id) AS person_id
-  FROM canonical_patient p
-  LEFT JOIN canonical_patient q ON q.patient_id = p.merged_into
-),
-in_window AS (
-  SELECT v.visit_id, v.patient_id, COALESCE(s.person_id, v.patient_id) AS person_id
-  FROM canonical_visit v
-  LEFT JOIN one_person s ON s.patient_id = v.patient_id
+  ) v
+  LEFT JOIN merged s ON s.patient_id = v.patient_id
   WHERE v.started_at >= TO_DATE(:from_date, 'YYYYMMDD') AND v.started_at < TO_DATE(:to_date, 'YYYYMMDD')
 ),
 asked AS (
   SELECT w.patient_id FROM in_window w
   UNION
-  SELECT s.patient_id FROM one_person s WHERE s.person_id IN (SELECT i.person_id FROM in_window i)
+  SELECT w.person_id FROM in_window w
+  UNION
+  SELECT s.patient_id FROM merged s WHERE s.person_id IN (SELECT w.person_id FROM in_window w)
 ),
 found AS (
-  SELECT t.patient_id, t.visit_id, MAX(CASE WHEN (t.text LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h0, MAX(CASE WHEN (t.text LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h1, MAX(CASE WHEN (t.text LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h2, MAX(CASE WHEN (t.text LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h3, MAX(CASE WHEN (t.text LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h4
+  SELECT t.patient_id, t.visit_id, CASE WHEN (t.text LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.text LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.text LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.text LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.text LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
 SELECT
   CAST(n.note_id AS VARCHAR2(20)) AS document_id,
@@ -81,9 +107,8 @@ SELECT
 FROM note n
   ) t
   WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.text LIKE :leaf_0_0 ESCAPE '!') OR (t.text LIKE :leaf_1_0 ESCAPE '!') OR (t.text LIKE :leaf_2_0 ESCAPE '!') OR (t.text LIKE :leaf_3_0 ESCAPE '!') OR (t.text LIKE :leaf_4_0 ESCAPE '!'))
-  GROUP BY t.patient_id, t.visit_id
   UNION ALL
-  SELECT t.patient_id, t.visit_id, MAX(CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h0, MAX(CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h1, MAX(CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h2, MAX(CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h3, MAX(CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h4
+  SELECT t.patient_id, t.visit_id, CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
 SELECT
   CAST(d.condition_occurrence_id AS VARCHAR2(20)) AS diagnosis_id,
@@ -102,9 +127,8 @@ LEFT JOIN concept s
   ON s.concept_id = d.condition_source_concept_id
   ) t
   WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!'))
-  GROUP BY t.patient_id, t.visit_id
   UNION ALL
-  SELECT t.patient_id, t.visit_id, MAX(CASE WHEN (t.report_text LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h0, MAX(CASE WHEN (t.report_text LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h1, MAX(CASE WHEN (t.report_text LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h2, MAX(CASE WHEN (t.report_text LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h3, MAX(CASE WHEN (t.report_text LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h4
+  SELECT t.patient_id, t.visit_id, CASE WHEN (t.report_text LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.report_text LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.report_text LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.report_text LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.report_text LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
 SELECT
   CASE
@@ -142,9 +166,8 @@ WHERE
   )
   ) t
   WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.report_text LIKE :leaf_0_0 ESCAPE '!') OR (t.report_text LIKE :leaf_1_0 ESCAPE '!') OR (t.report_text LIKE :leaf_2_0 ESCAPE '!') OR (t.report_text LIKE :leaf_3_0 ESCAPE '!') OR (t.report_text LIKE :leaf_4_0 ESCAPE '!'))
-  GROUP BY t.patient_id, t.visit_id
   UNION ALL
-  SELECT t.patient_id, t.visit_id, MAX(CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h0, MAX(CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h1, MAX(CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h2, MAX(CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h3, MAX(CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END) AS h4
+  SELECT t.patient_id, t.visit_id, CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
 SELECT
   CAST(m.measurement_id AS VARCHAR2(20)) AS result_id,
@@ -201,31 +224,56 @@ WHERE
   NOT NVL(c.concept_class_id, 'Lab Test') IN ('Clinical Observation', 'Survey', 'Procedure', 'Observable Entity')
   ) t
   WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!'))
-  GROUP BY t.patient_id, t.visit_id
-),
-by_visit AS (
-  SELECT f.visit_id, MAX(f.h0) AS h0, MAX(f.h1) AS h1, MAX(f.h2) AS h2, MAX(f.h3) AS h3, MAX(f.h4) AS h4
-  FROM found f
-  WHERE f.visit_id IS NOT NULL
-  GROUP BY f.visit_id
-),
-by_person AS (
-  SELECT COALESCE(s.person_id, f.patient_id) AS person_id, MAX(f.h0) AS h0, MAX(f.h1) AS h1, MAX(f.h2) AS h2, MAX(f.h3) AS h3, MAX(f.h4) AS h4
-  FROM found f
-  LEFT JOIN canonical_visit v ON v.visit_id = f.visit_id
-  LEFT JOIN one_person s ON s.patient_id = f.patient_id
-  WHERE v.visit_id IS NULL
-  GROUP BY COALESCE(s.person_id, f.patient_id)
-),
-hits AS (
-  SELECT w.visit_id, w.patient_id, CASE WHEN b.h0 = 1 OR u.h0 = 1 THEN 1 ELSE 0 END AS h0, CASE WHEN b.h1 = 1 OR u.h1 = 1 THEN 1 ELSE 0 END AS h1, CASE WHEN b.h2 = 1 OR u.h2 = 1 THEN 1 ELSE 0 END AS h2, CASE WHEN b.h3 = 1 OR u.h3 = 1 THEN 1 ELSE 0 END AS h3, CASE WHEN b.h4 = 1 OR u.h4 = 1 THEN 1 ELSE 0 END AS h4
-  FROM in_window w
-  LEFT JOIN by_visit b ON b.visit_id = w.visit_id
-  LEFT JOIN by_person u ON u.person_id = w.person_id
 )
-SELECT DISTINCT t.visit_id, t.patient_id
-FROM hits t
-WHERE ((h0 = 1 OR h1 = 1 OR h2 = 1 OR h3 = 1) AND h4 = 1);
+SELECT DISTINCT m.visit_id, m.patient_id
+FROM (
+  SELECT y.visit_id, y.patient_id, y.person_id
+  FROM (
+    SELECT t.visit_id, t.patient_id, t.person_id, MAX(k.h0) AS h0, MAX(k.h1) AS h1, MAX(k.h2) AS h2, MAX(k.h3) AS h3, MAX(k.h4) AS h4
+    FROM (
+      SELECT 0 AS of_person, w.visit_id AS target, w.visit_id, w.patient_id, w.person_id FROM in_window w
+      UNION ALL
+      SELECT 1 AS of_person, w.person_id AS target, w.visit_id, w.patient_id, w.person_id FROM in_window w
+    ) t
+    JOIN (
+      SELECT g.of_person, g.target, MAX(g.h0) AS h0, MAX(g.h1) AS h1, MAX(g.h2) AS h2, MAX(g.h3) AS h3, MAX(g.h4) AS h4
+      FROM (
+        SELECT CASE WHEN v.visit_id IS NULL THEN 1 ELSE 0 END AS of_person,
+               CASE WHEN v.visit_id IS NULL THEN COALESCE(s.person_id, f.patient_id) ELSE f.visit_id END AS target,
+               f.*
+        FROM found f
+        LEFT JOIN (
+SELECT
+  CAST(v.visit_occurrence_id AS VARCHAR2(20)) AS visit_id,
+  CAST(v.person_id AS VARCHAR2(20)) AS patient_id,
+  CASE CAST(v.visit_concept_id AS VARCHAR2(20))
+    WHEN '9201'
+    THEN 'inpatient'
+    WHEN '262'
+    THEN 'inpatient'
+    WHEN '9202'
+    THEN 'outpatient'
+    WHEN '9203'
+    THEN 'emergency'
+    ELSE 'other'
+  END AS visit_type,
+  s.care_site_name AS department,
+  NVL(v.visit_start_datetime, v.visit_start_date) AS started_at,
+  NVL(v.visit_end_datetime, v.visit_end_date) AS ended_at,
+  CAST(NULL AS DATE) AS updated_at,
+  'VISIT_OCCURRENCE' AS source_table
+FROM visit_occurrence v
+LEFT JOIN care_site s
+  ON s.care_site_id = v.care_site_id
+        ) v ON v.visit_id = f.visit_id
+        LEFT JOIN merged s ON s.patient_id = f.patient_id
+      ) g
+      GROUP BY g.of_person, g.target
+    ) k ON k.of_person = t.of_person AND k.target = t.target
+    GROUP BY t.visit_id, t.patient_id, t.person_id
+  ) y
+  WHERE ((h0 > 0 OR h1 > 0 OR h2 > 0 OR h3 > 0) AND h4 > 0)
+) m;
 
 -- window_totals
 -- binds: from_date, to_date

@@ -67,7 +67,7 @@ class Directory(_Strict):
     bind: str = Field(pattern=r"\{account\}")
     """The name to bind as, ``uid={account},ou=people,dc=hospital,dc=cn``."""
     ca_file: str = ""
-    seconds: float = Field(default=5.0, gt=0, le=60)
+    seconds: int = Field(default=5, ge=1, le=60)
 
     @field_validator("server")
     @classmethod

@@ -24,7 +24,7 @@ PIECE: Final = 1 << 17
 SORTING: Final = ".sorting-"
 """How the folder of a sort begins that a killed process may leave."""
 _CHUNK: Final = 1 << 20
-_SORT_MEMORY: Final = "400MB"
+_SORT_MEMORY: Final = "200MB"
 
 
 def parquet_writer(sink: Any, schema: pa.Schema) -> pq.ParquetWriter:

@@ -18,12 +18,12 @@ from extract.chart.people import survivors
 from extract.his.packs import Pack
 from extract.his.records import DATED_BY, TABLES
 
-__all__ = ["Charts", "Landed", "Record", "read_charts"]
+__all__ = ["SPARE_TIME", "Charts", "Landed", "Record", "read_charts"]
 
 Record = dict[str, Any]
 """One landed row with ``record_id, version, patient_id`` (surviving), ``visit_id`` (found) and ``at``."""
 
-_SPARE_TIME: Final = {"lab": "reported_at", "medication": "ended_at"}
+SPARE_TIME: Final = {"lab": "reported_at", "medication": "ended_at"}
 """The column that dates a record when its clinical time is missing."""
 
 
@@ -87,7 +87,7 @@ def read_charts(landing: Landed, pack: Pack, known_sections: Iterable[str] = ())
         if name in {"patient", "visit"}:
             continue
         dated = DATED_BY[name] or ""
-        spare = _SPARE_TIME.get(name, dated)
+        spare = SPARE_TIME.get(name, dated)
         frame = _resolved(_frame(landing.current(name)), merged)
         frame = frame.with_columns(pl.coalesce(dated, spare).alias("at"))
         found = link(frame, visits, pack.link.get(name))

@@ -106,6 +106,10 @@ class Matcher:
         """Every place where a declared look-alike of a leaf of this scope stands; never a hit by itself."""
         return self._search(text, scope, look_alikes=True)
 
+    def spellings(self, leaf: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is looked for of a leaf, and its look-alikes; folded in a folded search."""
+        return self._spellings[leaf].sought, self._spellings[leaf].look_alikes
+
     def decide(self, found: Collection[int]) -> bool:
         """Whether a visit is in, given the indexes of the leaves that hit any of its records."""
         return self._holds(self.expression, frozenset(found))

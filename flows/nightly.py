@@ -7,6 +7,7 @@ returns counts and hashes, persists nothing and logs nothing; its errors are val
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,12 @@ def _unreachable(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
     persist_result=False,
     cache_policy=NO_CACHE,
 )
-def pull_records(study: str) -> steps.Manifest:
+def pull_records(
+    study: str, *, full: bool = False, wait: float = 0, accept: Sequence[str] = ()
+) -> steps.Manifest:
     """New and changed records of the hospital, one pull at a time."""
     with concurrency(HIS_LIMIT, occupy=1, strict=True):
-        return steps.pull(Path(study))
+        return steps.pull(Path(study), full=full, wait=wait, accept=accept)
 
 
 @task(name="screen", persist_result=False, cache_policy=NO_CACHE)
@@ -70,10 +73,15 @@ def queue_reviews(study: str, run: str) -> steps.Manifest:
 
 
 @flow(name="nightly", log_prints=False, persist_result=False, validate_parameters=True)
-def nightly(study: str) -> dict[str, Any]:
-    """Pull, screen and queue one study; ``study`` is its folder. Counts and hashes come back."""
+def nightly(
+    study: str, full: bool = False, wait: float = 0, accept: list[str] | None = None
+) -> dict[str, Any]:
+    """Pull, screen and queue one study; ``study`` is its folder. Counts and hashes come back.
+
+    ``full``, ``wait`` and ``accept`` are those of `cohortlock pull`; a scheduled night gives none.
+    """
     ensure_his_limit()
-    pulled = pull_records(study)
+    pulled = pull_records(study, full=full, wait=wait, accept=accept or [])
     screened = screen_charts(study)
     queued = queue_reviews(study, pulled["run"])
     told = notice(queued)

@@ -62,13 +62,22 @@ def manifest(path: Path, count: int) -> Manifest:
 
 
 @value_free
-def pull(study: Path, progress: Progress | None = None) -> Manifest:
+def pull(
+    study: Path,
+    progress: Progress | None = None,
+    *,
+    full: bool = False,
+    wait: float = 0,
+    accept: Sequence[str] = (),
+) -> Manifest:
     """Pull new and changed records, once that is approved. The ``pull`` --json contract."""
     from extract.his.approval import check_approved
     from extract.his.pull import pull as pull_records
 
     check_approved(StudyFolder.at(study))
-    return pull_records(StudyFolder.at(study), progress=progress).to_json()
+    return pull_records(
+        StudyFolder.at(study), full=full, wait=wait, accept=accept, progress=progress
+    ).to_json()
 
 
 @value_free

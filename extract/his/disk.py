@@ -6,7 +6,8 @@ import errno
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -51,8 +52,10 @@ def storage_faults(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, *, wait: float = 0, waiting: Callable[[], object] | None = None) -> Iterator[None]:
     """Hold a study's landing store; the hold ends with the process, however it ends. Raises Busy.
+
+    ``wait``: seconds to wait for another pull to end; ``waiting`` is called once before.
 
     The lock is SQLite's own, because it is one that Linux, macOS and Windows all keep.
     """
@@ -61,16 +64,33 @@ def alone(folder: Path) -> Iterator[None]:
     lock = sqlite3.connect(folder / "pull.lock", timeout=0, isolation_level=None)
     try:
         try:
-            lock.execute("BEGIN EXCLUSIVE")
+            _held(lock, wait, waiting)
         except sqlite3.OperationalError as error:
             if "locked" not in str(error):
                 raise
             raise Busy(
-                "another pull of this study is running", "Wait until it ends; it holds landing/pull.lock."
+                "another pull of this study is running",
+                "Wait until it ends (it holds landing/pull.lock), or let `cohortlock pull --wait SECONDS` wait for it.",
             ) from None
         yield
     finally:
         lock.close()
+
+
+def _held(lock: sqlite3.Connection, wait: float, waiting: Callable[[], object] | None) -> None:
+    until = time.monotonic() + wait
+    while True:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= until:
+                raise
+        else:
+            return
+        if waiting is not None:
+            waiting()
+            waiting = None
+        time.sleep(min(0.2, max(0.0, until - time.monotonic())))
 
 
 def keep(temporary: Path, final: Path) -> None:

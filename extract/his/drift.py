@@ -1,15 +1,24 @@
-"""Schema drift: whether the HIS still has every table and column that the pack's SQL reads."""
+"""Schema drift: what a pack's SQL reads and the HIS no longer has as it was.
+
+A table or column that is gone or renamed shows at once.  A column of another kind, one that is suddenly
+NULL, or a table that is suddenly empty shows against what earlier runs saw (extract/his/looks.py).
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from extract.errors import SchemaDrift
 from extract.his.engines.base import Engine
+from extract.his.looks import Sight
 from extract.his.mapping import reads
 from extract.his.sites import Site
 
-__all__ = ["check_drift", "drift", "source_tables"]
+__all__ = ["canonical_of", "changed_since", "drift", "missing", "source_tables"]
+
+_FEW: Final = 20
+"""So few rows say nothing about a share."""
 
 
 def source_tables(site: Site) -> dict[str, dict[str, list[str]]]:
@@ -25,31 +34,68 @@ def source_tables(site: Site) -> dict[str, dict[str, list[str]]]:
     return {table: dict(columns) for table, columns in found.items()}
 
 
-def drift(engine: Engine, site: Site) -> list[str]:
-    """One sentence for each table or column that is not there. Raises what the engine raises."""
-    problems = []
+def canonical_of(site: Site) -> dict[str, set[str]]:
+    """Source table -> the canonical tables that are read from it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, table in site.pack.tables.items():
+        for source in reads(table.sql, site.dialect, table.origin):
+            found[source].add(name)
+    return found
+
+
+def missing(engine: Engine, site: Site) -> dict[str, list[str]]:
+    """Source table -> one sentence for it, or each of its columns, that is not there. Raises what the engine raises."""
+    problems: dict[str, list[str]] = {}
     for table, columns in sorted(source_tables(site).items()):
         have = engine.columns(table)
         if have is None:
             files = sorted({file for some in columns.values() for file in some})
-            problems.append(f"there is no table {table} (read by {', '.join(files)})")
+            problems[table] = [f"there is no table {table} (read by {', '.join(files)})"]
             continue
-        problems += [
+        gone = [
             f"table {table} has no column {column} (read by {', '.join(files)})"
             for column, files in sorted(columns.items())
             if column and column not in have
         ]
+        if gone:
+            problems[table] = gone
     return problems
 
 
-def check_drift(engine: Engine, site: Site) -> None:
-    """Raises SchemaDrift, naming every table and column that is missing."""
-    if problems := drift(engine, site):
-        raise SchemaDrift(
-            f"pack {site.pack.name} {site.pack.version} does not fit this database:\n  "
-            + "\n  ".join(problems),
-            "Copy the named file to the study's sql/ folder and mend it there, or declare the canonical table absent.",
-        )
+def drift(engine: Engine, site: Site) -> list[str]:
+    """One sentence for each table or column that is not there. Raises what the engine raises."""
+    return [problem for problems in missing(engine, site).values() for problem in problems]
+
+
+def changed_since(
+    before: Mapping[str, Sight], now: Mapping[str, Sight], share: float
+) -> dict[str, list[str]]:
+    """Source table -> what is not as earlier runs saw it.
+
+    ``share``: a table that has lost more than this of its rows, or a column more than this of its values,
+    has drifted.  Says how much, never what.
+    """
+    found = {
+        table: list(_changed(table, before[table], sight, share))
+        for table, sight in now.items()
+        if table in before
+    }
+    return {table: problems for table, problems in found.items() if problems}
+
+
+def _changed(table: str, before: Sight, now: Sight, share: float) -> Iterator[str]:
+    for column, kind in sorted(before.kinds.items()):
+        if kind and now.kinds.get(column) and now.kinds[column] != kind:
+            yield f"column {table}.{column} was {kind} and is {now.kinds[column]}"
+    if before.rows >= _FEW and now.rows < before.rows * (1 - share):
+        yield f"table {table} had {before.rows} rows and has {now.rows}"
+        return
+    for column, filled in sorted(before.filled.items()):
+        if filled < _FEW or column not in now.filled or now.rows < _FEW:
+            continue
+        was, is_ = filled / before.rows, now.filled[column] / now.rows
+        if is_ < was * (1 - share):
+            yield f"column {table}.{column} was filled in {was:.0%} of the rows and is in {is_:.0%}"
 
 
 def _texts(site: Site) -> list[tuple[str, str]]:

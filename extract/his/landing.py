@@ -1,6 +1,7 @@
 """Landed records: what the HIS said, every version of it, and which version is current.
 
 landing/
+  marks/<run>-<table>.parquet   what a night compares with (extract/his/look.py)
   ledger.db                      runs, windows, candidates, which version is current (extract/his/ledger.py)
   records/<table>/<run>-<window>.parquet    record versions, written once
   pull.lock
@@ -20,7 +21,6 @@ from extract.errors import NotFound, NotReady
 from extract.his.disk import storage_faults
 from extract.his.ledger import Ledger, Stretch
 from extract.his.records import SCHEMAS, TABLES
-from extract.his.versions import content_hash
 
 __all__ = ["LANDED", "Landing"]
 
@@ -47,7 +47,9 @@ class Landing:
         rows = (
             [(run,)]
             if run is not None
-            else self._ledger.query("SELECT run FROM run WHERE state = 'done' ORDER BY rowid DESC LIMIT 1")
+            else self._ledger.query(
+                "SELECT run FROM run WHERE state IN ('done', 'partial') ORDER BY rowid DESC LIMIT 1"
+            )
         )
         if not rows:
             raise NotReady(
@@ -67,29 +69,20 @@ class Landing:
         Canonical columns (or those in ``columns``), then record_id, version, first_seen, last_seen
         (UTC), run, source_table; ``first_seen`` and ``run`` are the version's.
         """
-        known = self._ledger.query(
-            "SELECT r.record_id, r.version, v.first_seen, r.last_seen, v.part FROM record r"
-            " JOIN version v ON v.record_id = r.record_id AND v.version = r.version"
-            " WHERE r.tbl = ? AND r.gone_run IS NULL AND r.followed <= ?",
-            (table, followed),
-        )
+        known = self._ledger.holdings.current(table, followed=followed)
         return self._read(table, known, columns)
 
     def versions(self, record_id: str) -> pa.Table:
         """Every landed version of a record, oldest first; also of one that is gone. Raises NotFound."""
         table = record_id.partition(":")[0]
-        known = self._ledger.query(
-            "SELECT v.record_id, v.version, v.first_seen, r.last_seen, v.part FROM version v"
-            " JOIN record r ON r.record_id = v.record_id WHERE v.record_id = ?",
-            (record_id,),
-        )
+        known = self._ledger.holdings.versions(record_id)
         if table not in SCHEMAS or not known:
             raise NotFound(f"there is no landed record {record_id}", "Record ids look like lab:KEY.")
         return self._read(table, known, None).sort_by([("first_seen", "ascending"), ("run", "ascending")])
 
     def stretches(self, record_id: str) -> list[Stretch]:
         """When which version of a landed record was seen, oldest first (extract/his/history.py)."""
-        return self._ledger.stretches(record_id)
+        return self._ledger.holdings.stretches(record_id)
 
     def candidates(self) -> pa.Table:
         """Visits of the SQL superset: visit_id, patient_id, window; by visit_id."""
@@ -111,11 +104,7 @@ class Landing:
 
     def content_hash(self, table: str) -> str:
         """SHA-256 over the ids and versions of the current records: equal on every engine."""
-        rows = self._ledger.query(
-            "SELECT record_id, version FROM record WHERE tbl = ? AND gone_run IS NULL AND followed = 0",
-            (table,),
-        )
-        return content_hash((str(record_id), str(version)) for record_id, version in rows)
+        return self._ledger.holdings.content(table)
 
     def content_hashes(self) -> dict[str, str]:
         """``content_hash`` of every canonical table."""
@@ -125,7 +114,7 @@ class Landing:
         """Let the ledger go."""
         self._ledger.close()
 
-    def _read(self, table: str, known: list[tuple[object, ...]], columns: Sequence[str] | None) -> pa.Table:
+    def _read(self, table: str, known: Sequence[tuple[str, ...]], columns: Sequence[str] | None) -> pa.Table:
         schema = SCHEMAS[table]
         names = list(schema.names if columns is None else columns)
         fields = [*(schema.field(name) for name in names), *LANDED]
@@ -150,5 +139,5 @@ class Landing:
         return pq.read_table(self.path / "records" / part, columns=schema.names).cast(schema)
 
 
-def _times(texts: list[object]) -> pa.Array:
+def _times(texts: list[str]) -> pa.Array:
     return pc.cast(pa.array([str(text) for text in texts], pa.string()), _SEEN)

@@ -8,56 +8,17 @@ with everything in it, or it is due.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
-from extract.his.versions import content_hash
+from extract.his.holdings import Holdings, Seen, Stretch, now
+from extract.his.ledger_schema import prepare
+from extract.his.looks import Looks
 
-__all__ = ["Ledger", "Seen", "Stretch", "Task"]
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS run (
-  run TEXT PRIMARY KEY, scope TEXT NOT NULL, pack TEXT NOT NULL, protocol TEXT NOT NULL,
-  started_at TEXT NOT NULL, finished_at TEXT, state TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS task (
-  run TEXT NOT NULL, tbl TEXT NOT NULL, window TEXT NOT NULL, state TEXT NOT NULL, rows INTEGER,
-  hash TEXT, new INTEGER, changed INTEGER, unchanged INTEGER, at TEXT NOT NULL,
-  PRIMARY KEY (run, tbl, window));
-CREATE TABLE IF NOT EXISTS gone (run TEXT NOT NULL, tbl TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (run, tbl));
-CREATE TABLE IF NOT EXISTS candidate (
-  run TEXT NOT NULL, visit_id TEXT NOT NULL, patient_id TEXT NOT NULL, window TEXT NOT NULL,
-  PRIMARY KEY (run, visit_id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS asked (
-  run TEXT NOT NULL, patient_id TEXT NOT NULL, window TEXT NOT NULL,
-  PRIMARY KEY (run, patient_id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS totals (run TEXT PRIMARY KEY, patients INTEGER NOT NULL, visits INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS reject (
-  run TEXT NOT NULL, tbl TEXT NOT NULL, window TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER,
-  PRIMARY KEY (run, tbl, window, reason));
-CREATE TABLE IF NOT EXISTS named (
-  run TEXT NOT NULL, tbl TEXT NOT NULL, reason TEXT NOT NULL, which TEXT NOT NULL,
-  PRIMARY KEY (run, tbl, reason));
-CREATE TABLE IF NOT EXISTS part (
-  part TEXT PRIMARY KEY, run TEXT NOT NULL, tbl TEXT NOT NULL, window TEXT NOT NULL,
-  rows INTEGER NOT NULL, sha256 TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS version (
-  record_id TEXT NOT NULL, version TEXT NOT NULL, part TEXT NOT NULL, first_seen TEXT NOT NULL,
-  PRIMARY KEY (record_id, version)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS record (
-  record_id TEXT PRIMARY KEY, tbl TEXT NOT NULL, version TEXT NOT NULL, last_seen TEXT NOT NULL,
-  last_run TEXT NOT NULL, gone_run TEXT, followed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS past (
-  record_id TEXT NOT NULL, n INTEGER NOT NULL, version TEXT NOT NULL, last_seen TEXT NOT NULL,
-  last_run TEXT NOT NULL, gone_run TEXT, until_run TEXT NOT NULL, until TEXT NOT NULL,
-  PRIMARY KEY (record_id, n)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS record_by_table ON record (tbl);
-CREATE TEMP TABLE incoming (row INTEGER PRIMARY KEY, record_id TEXT NOT NULL, version TEXT NOT NULL);
-CREATE TEMP TABLE touched (record_id TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
-"""
+__all__ = ["Ledger", "Run", "Seen", "Stretch", "Task"]
 
 
 @dataclass(frozen=True)
@@ -75,30 +36,15 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Pulls that all saw one version of a record; ``until`` and ``until_run`` are empty for the last."""
+class Run:
+    """One run: a full pull, or a night that asks only for what its ``basis`` does not know already."""
 
-    version: str
-    last_seen: str
-    last_run: str
-    gone_run: str | None
-    until_run: str = ""
-    until: str = ""
-
-
-@dataclass
-class Seen:
-    """What one (table, window) brought, while it runs."""
-
-    rows: int = 0
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    repeated: int = 0
-    """Records delivered more than once with equal values."""
-    contradicted: int = 0
-    """Keys delivered more than once with different values; the smallest version is kept."""
-    rejected: dict[str, int] = field(default_factory=dict)
+    name: str
+    number: int
+    mode: str
+    basis: str | None = None
+    """The run whose state a night goes on from."""
+    resumed: bool = False
 
 
 class Ledger:
@@ -111,9 +57,10 @@ class Ledger:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA temp_store = MEMORY")
-        self._db.executescript(_SCHEMA)
-        if "followed" not in {row[1] for row in self._db.execute("PRAGMA table_info(record)")}:
-            self._db.execute("ALTER TABLE record ADD COLUMN followed INTEGER NOT NULL DEFAULT 0")
+        self._db.execute("PRAGMA cache_size = -65536")
+        prepare(self._db)
+        self.holdings = Holdings(self._db)
+        self.looks = Looks(self._db)
 
     def close(self) -> None:
         """Close the file."""
@@ -133,48 +80,97 @@ class Ledger:
 
     # ---- runs ----
 
-    def begin(self, scope: str, pack: str, protocol: str) -> tuple[str, bool]:
-        """The run to do, and whether it goes on with one that was interrupted in the same scope."""
+    def begin(
+        self,
+        scope: str,
+        pack: str,
+        protocol: str,
+        *,
+        identity: str = "",
+        full: bool = True,
+        night: bool = False,
+        server_time: str = "",
+    ) -> Run:
+        """The run to do: one that was interrupted in the same scope, or a new one.
+
+        A new one is a night where ``night`` allows it, ``full`` is not asked for, and the last run that was
+        begun has ended with the same scope and identity.
+        """
         with self.transaction():
-            row = self._db.execute(
-                "SELECT run, scope FROM run WHERE state = 'running' ORDER BY rowid DESC LIMIT 1"
+            last = self._db.execute(
+                "SELECT run, scope, state, identity, mode, basis, rowid FROM run ORDER BY rowid DESC LIMIT 1"
             ).fetchone()
-            if row is not None and row[1] == scope:
-                return str(row[0]), True
+            # A night is gone on with only while the hospital's server is the one that it looked at.
+            interrupted = last is not None and last[1:3] == (scope, "running")
+            if interrupted and (last[4] == "full" or (not full and last[3] == identity)):
+                return Run(last[0], last[6], last[4], last[5], resumed=True)
             self._db.execute("UPDATE run SET state = 'abandoned' WHERE state = 'running'")
-            now = datetime.now(UTC)
-            count = self._db.execute("SELECT COUNT(*) FROM run").fetchone()[0]
-            run = f"{now:%Y%m%dT%H%M%SZ}-{count + 1}"
-            self._db.execute(
-                "INSERT INTO run VALUES (?, ?, ?, ?, ?, NULL, 'running')",
-                (run, scope, pack, protocol, _now()),
+            sound = (
+                last is not None
+                and last[2] in {"done", "partial"}
+                and (last[1], last[3]) == (scope, identity)
             )
-        return run, False
+            moment = datetime.now(UTC)
+            number = self._db.execute("SELECT COALESCE(MAX(rowid), 0) + 1 FROM run").fetchone()[0]
+            name = f"{moment:%Y%m%dT%H%M%SZ}-{number}"
+            asks_few = sound and night and not full
+            run = Run(name, number, "night" if asks_few else "full", str(last[0]) if asks_few else None)
+            self._db.execute(
+                "INSERT INTO run (run, scope, pack, protocol, started_at, state, mode, basis, identity, server_time)"
+                " VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?)",
+                (run.name, scope, pack, protocol, now(), run.mode, run.basis, identity, server_time),
+            )
+            self._clear()
+        return run
 
-    def earlier(self, scope: str) -> str | None:
-        """The last finished run, if it had this scope."""
+    def _clear(self) -> None:
+        for table in ("found", "asked", "touched"):
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
+
+    def abandon(self, run: str) -> None:
+        """Say that a run leads nowhere."""
+        self._db.execute("UPDATE run SET state = 'abandoned' WHERE run = ?", (run,))
+
+    def last(self) -> str | None:
+        """The last run that ended."""
         row = self._db.execute(
-            "SELECT run, scope FROM run WHERE state = 'done' ORDER BY rowid DESC LIMIT 1"
+            "SELECT run FROM run WHERE state IN ('done', 'partial') ORDER BY rowid DESC LIMIT 1"
         ).fetchone()
-        return str(row[0]) if row is not None and row[1] == scope else None
+        return None if row is None else str(row[0])
 
-    def mark_gone(self, run: str, tables: Sequence[str]) -> None:
-        """What the run did not see any more is gone: marked, not deleted. May be said twice."""
-        with self.transaction():
-            for table in tables:
-                self._db.execute(
-                    "UPDATE record SET gone_run = ? WHERE tbl = ? AND last_run <> ? AND gone_run IS NULL",
-                    (run, table, run),
-                )
-                self._db.execute(
-                    "INSERT OR REPLACE INTO gone SELECT ?, ?, COUNT(*) FROM record WHERE tbl = ? AND gone_run = ?",
-                    (run, table, table, run),
-                )
+    def scope(self, run: str) -> str:
+        """What a run asked."""
+        return str(self._db.execute("SELECT scope FROM run WHERE run = ?", (run,)).fetchone()[0])
 
-    def finish(self, run: str) -> None:
+    def ended(self, run: str) -> tuple[str, str, int] | None:
+        """(run, finished_at, number) of the last run that ended before ``run``."""
+        row = self._db.execute(
+            "SELECT run, finished_at, rowid FROM run WHERE state IN ('done', 'partial')"
+            " AND rowid < (SELECT rowid FROM run WHERE run = ?) ORDER BY rowid DESC LIMIT 1",
+            (run,),
+        ).fetchone()
+        return None if row is None else (row[0], row[1], row[2])
+
+    def swept(self, scope: str) -> str | None:
+        """When (UTC) the last full pull of this scope began that ended with every table in it."""
+        row = self._db.execute(
+            "SELECT started_at FROM run WHERE scope = ? AND mode = 'full' AND state = 'done'"
+            " ORDER BY rowid DESC LIMIT 1",
+            (scope,),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def server_time(self, run: str) -> str:
+        """When a run began by the clock of the hospital's server, ``YYYY-MM-DD HH:MM:SS``; "" if it did not tell."""
+        row = self._db.execute("SELECT server_time FROM run WHERE run = ?", (run,)).fetchone()
+        return str(row[0] or "") if row else ""
+
+    def finish(self, run: str, *, partial: bool = False) -> None:
         """Close a run: from now on it is what the landing store shows."""
         with self.transaction():
-            self._db.execute("UPDATE run SET state = 'done', finished_at = ? WHERE run = ?", (_now(), run))
+            state = "partial" if partial else "done"
+            self._db.execute("UPDATE run SET state = ?, finished_at = ? WHERE run = ?", (state, now(), run))
+            self._clear()
 
     # ---- tasks ----
 
@@ -194,143 +190,51 @@ class Ledger:
     def done(self, run: str, table: str, window: str, seen: Seen, digest: str) -> None:
         """Say that a (table, window) is done; inside the transaction that holds its records."""
         self._task(run, table, window, "done", seen, digest)
-        self.reject(run, table, window, seen.rejected)
 
     def _task(self, run: str, table: str, window: str, state: str, seen: Seen, digest: str) -> None:
         self._db.execute(
             "INSERT OR REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (run, table, window, state, seen.rows, digest, seen.new, seen.changed, seen.unchanged, _now()),
+            (run, table, window, state, seen.rows, digest, seen.new, seen.changed, seen.unchanged, now()),
         )
 
-    def reject(
-        self, run: str, table: str, window: str, reasons: dict[str, int | None] | dict[str, int]
-    ) -> None:
+    def reject(self, run: str, table: str, window: str, reasons: dict[str, int | None]) -> None:
         """Count what was not delivered, or delivered with a fault; None: not counted at this site."""
         self._db.executemany(
             "INSERT OR REPLACE INTO reject VALUES (?, ?, ?, ?, ?)",
             [(run, table, window, reason, n) for reason, n in reasons.items() if n is None or n > 0],
         )
 
+    def reject_again(self, run: str, basis: str, window: str) -> None:
+        """What ``basis`` counted still stands: nothing that it was counted from has changed."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO reject SELECT ?, tbl, window, reason, n FROM reject WHERE run = ? AND window = ?",
+            (run, basis, window),
+        )
+
     def name(self, run: str, table: str, reason: str, which: str) -> None:
         """Say which records a counted reason means, by their keys."""
         self._db.execute("INSERT OR REPLACE INTO named VALUES (?, ?, ?, ?)", (run, table, reason, which))
-
-    # ---- candidates and patients ----
-
-    def add_candidates(self, run: str, window: str, visits: Iterable[tuple[str, str]]) -> None:
-        """Candidate visits of a window: (visit_id, patient_id)."""
-        self._db.executemany(
-            "INSERT OR IGNORE INTO candidate VALUES (?, ?, ?, ?)",
-            ((run, visit, patient, window) for visit, patient in visits),
-        )
-
-    def candidates(self, run: str) -> list[tuple[str, str, str]]:
-        """(visit_id, patient_id, window) in the order of the visits."""
-        return self._db.execute(
-            "SELECT visit_id, patient_id, window FROM candidate WHERE run = ? ORDER BY visit_id", (run,)
-        ).fetchall()
-
-    def ask(self, run: str, patients: dict[str, str]) -> None:
-        """The patients whose charts are pulled: id -> window."""
-        self._db.execute("DELETE FROM asked WHERE run = ?", (run,))
-        self._db.executemany("INSERT INTO asked VALUES (?, ?, ?)", ((run, p, w) for p, w in patients.items()))
-
-    def asked(self, run: str) -> dict[str, str]:
-        """Patient -> window of a run."""
-        return dict(self._db.execute("SELECT patient_id, window FROM asked WHERE run = ? ORDER BY 1", (run,)))
 
     def set_totals(self, run: str, patients: int, visits: int) -> None:
         """All patients and visits of the search's dates."""
         self._db.execute("INSERT OR REPLACE INTO totals VALUES (?, ?, ?)", (run, patients, visits))
 
-    # ---- records ----
-
-    def meet(
-        self, run: str, table: str, ids: list[str], versions: list[str], seen: Seen, *, followed: bool = False
-    ) -> list[int]:
-        """Take in a batch; returns the rows whose version was never landed before, to be written.
-
-        ``followed``: the records are of patients whom only an earlier pull knew as candidates.
-        """
-        first: dict[str, int] = {}
-        for row, record_id in enumerate(ids):
-            if (other := first.setdefault(record_id, row)) != row:
-                same = versions[row] == versions[other]
-                seen.repeated += same
-                seen.contradicted += not same
-                if versions[row] < versions[other]:
-                    first[record_id] = row
-        self._db.execute("DELETE FROM incoming")
+    def stop(self, run: str, table: str, why: Sequence[str]) -> None:
+        """A table of which nothing is landed in this run, and why."""
         self._db.executemany(
-            "INSERT INTO incoming VALUES (?, ?, ?)", [(row, i, versions[row]) for i, row in first.items()]
-        )
-        found = self._db.execute(
-            "SELECT i.row, i.version, r.version, r.last_run = ?, r.gone_run, v.version IS NOT NULL"
-            " FROM incoming i LEFT JOIN record r ON r.record_id = i.record_id"
-            " LEFT JOIN version v ON v.record_id = i.record_id AND v.version = i.version ORDER BY i.row",
-            (run,),
-        ).fetchall()
-        fresh, now, older = [], _now(), []
-        for row, version, old, twice, gone, landed in found:
-            seen.rows += 1
-            if twice:
-                seen.rows -= 1
-                seen.repeated += version == old
-                seen.contradicted += version != old
-                if version >= old:
-                    older.append((row,))
-                    continue
-            elif old is None or gone is not None:
-                seen.new += 1
-            elif version == old:
-                seen.unchanged += 1
-            else:
-                seen.changed += 1
-            if not landed:
-                fresh.append(row)
-        # What a record was until now: history keeps the order in which its versions came and went.
-        self._db.execute(
-            "INSERT INTO past SELECT r.record_id, (SELECT COUNT(*) FROM past p WHERE p.record_id = r.record_id),"
-            " r.version, r.last_seen, r.last_run, r.gone_run, ?, ? FROM incoming i"
-            " JOIN record r ON r.record_id = i.record_id"
-            " WHERE r.last_run <> ? AND (r.version <> i.version OR r.gone_run IS NOT NULL)",
-            (run, now, run),
-        )
-        self._db.executemany("DELETE FROM incoming WHERE row = ?", older)
-        self._db.execute(
-            "INSERT INTO record (record_id, tbl, version, last_seen, last_run, followed)"
-            " SELECT record_id, ?, version, ?, ?, ? FROM incoming WHERE TRUE ORDER BY record_id"
-            " ON CONFLICT (record_id) DO UPDATE SET"
-            " version = excluded.version, last_seen = excluded.last_seen, last_run = excluded.last_run,"
-            " gone_run = NULL, followed = excluded.followed",
-            (table, now, run, followed),
-        )
-        self._db.execute("INSERT OR REPLACE INTO touched SELECT record_id, version FROM incoming")
-        return fresh
-
-    def stretches(self, record_id: str) -> list[Stretch]:
-        """What was seen of a record that has landed, oldest first; the last is what stands now."""
-        columns = "version, last_seen, last_run, gone_run"
-        past = self._db.execute(
-            f"SELECT {columns}, until_run, until FROM past WHERE record_id = ? ORDER BY n",  # noqa: S608
-            (record_id,),
-        )
-        now = self._db.execute(f"SELECT {columns} FROM record WHERE record_id = ?", (record_id,))  # noqa: S608
-        return [Stretch(*row) for row in (*past, *now)]
-
-    def landed(self, part: str, records: Iterable[tuple[str, str]]) -> None:
-        """Say in which part new versions stand."""
-        now = _now()
-        self._db.executemany(
-            "INSERT OR IGNORE INTO version VALUES (?, ?, ?, ?)",
-            ((record_id, version, part, now) for record_id, version in records),
+            "INSERT OR IGNORE INTO stopped VALUES (?, ?, ?)", ((run, table, one) for one in why)
         )
 
-    def touched(self) -> str:
-        """The content hash of what was met since the last call."""
-        digest = content_hash(self._db.execute("SELECT record_id, version FROM touched"))
-        self._db.execute("DELETE FROM touched")
-        return digest
+    def stopped(self, run: str) -> dict[str, list[str]]:
+        """Table -> why nothing of it was landed in this run."""
+        found: dict[str, list[str]] = {}
+        for table, why in self._db.execute(
+            "SELECT tbl, why FROM stopped WHERE run = ? ORDER BY 1, 2", (run,)
+        ):
+            found.setdefault(table, []).append(why)
+        return found
+
+    # ---- parts ----
 
     def add_part(self, part: str, run: str, table: str, window: str, rows: int, digest: str) -> None:
         """A file of record versions."""
@@ -343,6 +247,18 @@ class Ledger:
         return {row[0] for row in self._db.execute("SELECT part FROM part")}
 
     # ---- reports ----
+
+    def candidates(self, run: str) -> list[tuple[str, str, str]]:
+        """(visit_id, patient_id, window) of a run, in the order of the visits."""
+        return self._db.execute(
+            "SELECT c.visit_id, c.patient_id, c.window FROM candidacy c JOIN run r ON r.run = ?"
+            " WHERE c.since <= r.rowid AND (c.until IS NULL OR c.until > r.rowid) ORDER BY c.visit_id",
+            (run,),
+        ).fetchall()
+
+    def count_candidates(self) -> int:
+        """Visits that are candidates now."""
+        return int(self._db.execute("SELECT COUNT(*) FROM candidacy WHERE until IS NULL").fetchone()[0])
 
     def gone(self, run: str) -> dict[str, int]:
         """Table -> records that this run did not see any more."""
@@ -369,7 +285,3 @@ class Ledger:
     def query(self, sql: str, params: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Read anything of the ledger."""
         return self._db.execute(sql, params).fetchall()
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")

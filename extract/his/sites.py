@@ -28,6 +28,7 @@ from extract.his.packs import (
     parse_model,
     read_pack,
 )
+from extract.his.records import TABLES
 from extract.study.folder import StudyFolder
 from sql import packs
 
@@ -60,6 +61,21 @@ class Limits(_Model):
     key_batch: int = Field(default=500, ge=1, le=500)
     count_scans: bool = True
     """False where the pack's counting queries, which read whole tables, are not welcome."""
+    sweep_days: int = Field(default=7, ge=0)
+    """So many days after a full pull comes the next, whatever the nights between say; 0: never."""
+    trusted: tuple[str, ...] = ()
+    """Canonical tables whose ``updated_at`` shows every change of a row; by default none is believed."""
+    lookback_days: int = Field(default=31, ge=1)
+    """The longest that a trusted time is looked back behind the last pull, however late changes have come."""
+    drift_share: float = Field(default=0.5, gt=0, le=1)
+    """A table that lost more than this share of its rows, or a column of its values, has drifted."""
+
+    @field_validator("trusted")
+    @classmethod
+    def _canonical(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in names if name not in TABLES]:
+            raise ValueError(f"{', '.join(unknown)}: not a canonical table; they are {', '.join(TABLES)}")
+        return names
 
 
 class _Source(_Model):

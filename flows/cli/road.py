@@ -29,9 +29,21 @@ def pull(
     limit: Annotated[
         int, typer.Option(help="A first try: so many patients of the last window, into trial/; 0 pulls all.")
     ] = 0,
+    full: Annotated[
+        bool, typer.Option("--full", help="Ask everybody for everything, whatever earlier pulls know.")
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for another pull of this study; 0 leaves at once.")
+    ] = 0,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="A table of the hospital that has drifted and is meant to be as it is."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Pull new and changed records, read them, and queue what has to be judged.
+
+    After the first pull only charts that may have changed are asked for (docs/nights.md).
 
     Refused (exit code 30) until `cohortlock approve` has recorded an approval of exactly this study on this
     site. Goes through Prefect when PREFECT_API_URL is set, otherwise runs the same steps here.
@@ -48,13 +60,13 @@ def pull(
         hush()
         from flows.nightly import nightly
 
-        told = nightly(str(study))["pull"]
+        told = nightly(str(study), full=full, wait=wait, accept=accept or [])["pull"]
     else:
         from flows import steps
         from flows.notice import notice
 
         with tracker("pull") as progress:
-            told = steps.pull(study, progress)
+            told = steps.pull(study, progress, full=full, wait=wait, accept=accept or ())
         talk("Reading the charts ...")
         steps.screen(study)
         told["notice"] = notice(steps.queue(study, told["run"]))
@@ -129,7 +141,8 @@ def _pull_lines(told: dict[str, Any]) -> Iterator[str]:
     yield from table(
         ("table", *kinds), ([name, *(counts[k] for k in kinds)] for name, counts in told["records"].items())
     )
-    yield f"{told['candidates']} visits may satisfy the search, {told['seconds']:.1f} s"
+    how = "everybody was asked" if told["mode"] == "full" else f"{told['asked']} charts were asked for"
+    yield f"{told['candidates']} visits may satisfy the search, {how}, {told['seconds']:.1f} s"
     yield f"load report for the DBA: {told['load_report']}"
     for rejected in told["rejected"]:
         yield f"not taken: {rejected['count']} of {rejected['table']}: {rejected['reason']}"

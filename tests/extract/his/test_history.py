@@ -88,6 +88,7 @@ def test_a_ledger_of_an_earlier_version_is_read_on(study):
     pull(study)
     before = Landing(study.landing).content_hashes()
     ledger = Ledger(study.landing)
+    ledger.query("DROP INDEX record_state")
     ledger.query("ALTER TABLE record DROP COLUMN followed")
     ledger.close()
     assert Landing(study.landing).content_hashes() == before

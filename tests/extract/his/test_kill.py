@@ -43,8 +43,10 @@ CHILD = """
             return result
         setattr(owner, name, wrapped)
     around(os, "fsync"); around(Path, "replace")
-    for name in ("meet", "landed", "done", "ask", "add_part", "finish", "mark_gone"):
+    for name in ("done", "add_part", "finish"):
         around(ledger.Ledger, name)
+    for name in ("meet", "landed", "ask", "know", "settle_candidates", "mark_gone"):
+        around(ledger.Holdings, name)
     for work in sys.argv[1:]:
         root, left = work.rsplit("@", 1)
         left = int(left)

@@ -198,7 +198,9 @@ def test_progress_only_goes_forward_and_the_report_is_json(study):
     assert shares == sorted(shares)
     assert told[-1] == ("done", 1.0)
     shape = json.loads(json.dumps(report.to_json()))
-    assert set(shape) == {"run", "windows", "records", "candidates", "rejected", "seconds", "load_report"}
+    assert set(shape) == {
+        "run", "mode", "asked", "windows", "records", "candidates", "rejected", "late", "seconds", "load_report",
+    }  # fmt: skip
     assert {row["state"] for row in shape["windows"]} == {"done"}
 
 

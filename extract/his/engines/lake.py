@@ -5,18 +5,24 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
+import polars as pl
 import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
 
 from extract.errors import SourceUnreachable
 from extract.his.engines.base import unwatched
 from extract.his.engines.binds import for_duckdb, names
 from extract.his.engines.faults import connection_fault, query_fault
 from extract.his.engines.forms import formed
+from extract.his.engines.lake_calls import calls
 from extract.his.engines.lake_files import Reading, make_tables
+from extract.his.engines.lake_scan import pruned
+from extract.his.engines.lake_words import Words
 
 __all__ = ["LakeEngine"]
 
@@ -39,6 +45,7 @@ class LakeEngine:
         self.abandoned: Callable[[], object] = unwatched
         self._zone = ZoneInfo(zone)
         self._seconds = seconds
+        self._files: dict[str, tuple[Path, ...]] = {}
         if not path.exists():
             raise SourceUnreachable(
                 f"{path.name}: there is no such folder or file", "Check [source] url in site.toml."
@@ -46,7 +53,7 @@ class LakeEngine:
         try:
             if path.is_dir():
                 self._connection = duckdb.connect(config={"threads": 2})
-                make_tables(self._connection, path, reading or Reading())
+                self._files = make_tables(self._connection, path, reading or Reading())
                 self._connection.execute(
                     "SET allowed_directories = [$folder]", {"folder": f"{path.resolve()}/"}
                 )
@@ -69,22 +76,21 @@ class LakeEngine:
         unreadable: Counter[str] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """See ``Engine.stream``."""
-        wanted = names(sql)
-        binds = {name: value for name, value in params.items() if name in wanted}
         timer = threading.Timer(self._seconds, self._connection.interrupt)
         timer.daemon = True
         timer.start()
         try:
-            reader = self._connection.sql(for_duckdb(sql), params=binds).to_arrow_reader(batch_rows)
-            for batch in reader:
-                yield pa.record_batch(
-                    [
-                        formed(column, field, self._zone, unreadable)
-                        for column, field in zip(batch.columns, schema, strict=True)
-                    ],
-                    schema=schema,
-                )
-        except (duckdb.Error, pa.ArrowInvalid, OSError) as error:
+            with self._searching(sql, params) as (text, binds):
+                with self._connection.sql(text, params=binds).to_arrow_reader(batch_rows) as reader:
+                    for batch in reader:
+                        yield pa.record_batch(
+                            [
+                                formed(column, field, self._zone, unreadable)
+                                for column, field in zip(batch.columns, schema, strict=True)
+                            ],
+                            schema=schema,
+                        )
+        except (duckdb.Error, pa.ArrowInvalid, pl.exceptions.PolarsError, OSError) as error:
             raise query_fault(error, self.where, self._seconds) from None
         finally:
             timer.cancel()
@@ -92,7 +98,8 @@ class LakeEngine:
     def ask(self, sql: str, params: Mapping[str, object] | None = None) -> list[tuple[object, ...]]:
         """See ``Engine.ask``."""
         try:
-            found = self._connection.execute(for_duckdb(sql), dict(params or {})).fetchall()
+            with self._searching(sql, params or {}) as (text, binds):
+                found = self._connection.execute(text, binds).fetchall()
         except duckdb.Error as error:
             raise query_fault(error, self.where, self._seconds) from None
         return [tuple(row) for row in found]
@@ -109,6 +116,47 @@ class LakeEngine:
         binds = {"name": name.lower(), **({"schema": schema.lower()} if schema else {})}
         found = frozenset(str(row[0]) for row in self._connection.execute(query, binds).fetchall())
         return found or None
+
+    @contextmanager
+    def _searching(self, sql: str, params: Mapping[str, object]) -> Iterator[tuple[str, dict[str, object]]]:
+        """A statement as DuckDB runs it, each ``words_of`` made a function, or a scan by Polars."""
+        wanted = names(sql)
+        pieces, at = [], 0
+        with ExitStack() as made:
+            for number, call in enumerate(calls(sql)):
+                words, function = Words.of(call.asked, params), f"words_of_{number}"
+                self._connection.create_function(
+                    function,
+                    words.function(),
+                    ["VARCHAR"],
+                    "VARCHAR",
+                    type=ARROW,
+                    null_handling=SPECIAL,
+                    # Else it would be called again wherever its answer is compared.
+                    side_effects=True,
+                )
+                made.callback(self._connection.remove_function, function)
+                select, scans = pruned(call.select, call.column, self._parquet, f"scan_{number}") or (
+                    call.select,
+                    {},
+                )
+                for name, scan in scans.items():
+                    self._connection.register(name, scan.rows(words))
+                    made.callback(self._connection.unregister, name)
+                pieces += [sql[at : call.start], call.written(function, select)]
+                at = call.end
+            binds = {name: value for name, value in params.items() if name in wanted}
+            yield for_duckdb("".join([*pieces, sql[at:]])), binds
+
+    def _parquet(self, table: str) -> tuple[tuple[Path, ...], dict[str, str]] | None:
+        """The files of a table of Parquet files, and its columns with their types."""
+        if (files := self._files.get(table.lower())) is None:
+            return None
+        rows = self._connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE lower(table_name) = $name",
+            {"name": table.lower()},
+        ).fetchall()
+        return files, {str(name): str(kind) for name, kind in rows}
 
     def close(self) -> None:
         """See ``Engine.close``."""

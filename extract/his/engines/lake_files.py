@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import pyarrow.parquet as pq
 
 from extract.errors import SourceUnreachable
 
@@ -40,8 +41,13 @@ class Reading:
     """Table -> column -> DuckDB type."""
 
 
-def make_tables(connection: duckdb.DuckDBPyConnection, folder: Path, reading: Reading) -> None:
-    """One table or view for each table of ``folder``.  Raises SourceUnreachable, duckdb.Error."""
+def make_tables(
+    connection: duckdb.DuckDBPyConnection, folder: Path, reading: Reading
+) -> dict[str, tuple[Path, ...]]:
+    """One table or view for each table of ``folder``; the Parquet files of those that are nothing else.
+
+    Raises SourceUnreachable, duckdb.Error.
+    """
     texts = [p for p in folder.iterdir() if not p.name.lower().endswith(".parquet") and p.is_file()]
     kept = sum(path.stat().st_size for path in texts) < _SMALL
     made = set()
@@ -71,6 +77,21 @@ def make_tables(connection: duckdb.DuckDBPyConnection, folder: Path, reading: Re
             types = declared.get(name.lower()) or dict.fromkeys(columns, "VARCHAR")
             listed = ", ".join(f"CAST(NULL AS {kind}) AS {_named(column)}" for column, kind in types.items())
             connection.execute(f"CREATE VIEW {_named(name)} AS SELECT {listed} WHERE 1 = 0")
+    return {name.lower(): files for name, files in _parquet(folder)}
+
+
+def _parquet(folder: Path) -> Iterator[tuple[str, tuple[Path, ...]]]:
+    """Tables that are Parquet files of one shape; not those whose folders' names hold columns (``year=2022``)."""
+    for path in sorted(folder.iterdir()):
+        files = tuple(sorted(path.glob("**/*.parquet"))) if path.is_dir() else (path,)
+        if path.suffix.lower() == ".parquet" or path.is_dir():
+            hive = any("=" in part for file in files for part in file.relative_to(folder).parts[:-1])
+            if (
+                files
+                and not hive
+                and len({str(pq.read_schema(file).remove_metadata()) for file in files}) == 1
+            ):
+                yield path.name.removesuffix(path.suffix) if path.is_file() else path.name, files
 
 
 def _sources(

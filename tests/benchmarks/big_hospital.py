@@ -21,6 +21,7 @@ POSTGRES = os.environ.get("COHORTLOCK_TEST_POSTGRES", "postgresql+psycopg://post
 NOTES = int(os.environ.get("BENCH_NOTES", "1000000"))
 LABS = int(os.environ.get("BENCH_LABS", "3000000"))
 TERMS = ("颈痛", "肩痛", "腰痛", "腰腿痛")
+DATES = ("2022-01-01", "2025-04-30")
 EXPRESSION = f"({' OR '.join(f'document:{term}' for term in TERMS)}) AND lab:ESR"
 HEADER = "-- name: x\n-- purpose: x\n-- params: none\n-- grain: x\n-- phi: x\n"
 PACK = """format = 1
@@ -48,8 +49,8 @@ title = {{ zh = "大", en = "big" }}
 ethics = {{ approval = "none needed" }}
 [search]
 expression = '{expression}'
-from = 2022-01-01
-to = 2025-04-30
+from = {first}
+to = {last}
 [timepoints]
 T0 = {{ anchor = "first_match" }}
 T1 = {{ after = "T0", day = 90, window = [60, 120] }}
@@ -78,7 +79,12 @@ class Hospital:
         return self.dsn.replace("postgresql://", "postgresql+psycopg://")
 
     def study(
-        self, name: str, *, expression: str = EXPRESSION, limits: str = 'window = "decade"'
+        self,
+        name: str,
+        *,
+        expression: str = EXPRESSION,
+        limits: str = 'window = "decade"',
+        dates: tuple[str, str] = DATES,
     ) -> StudyFolder:
         """A study that asks this hospital, made anew."""
         root = self.folder / name
@@ -86,7 +92,9 @@ class Hospital:
         (root / "big" / "pack.toml").write_text(PACK, encoding="utf-8")
         for table, select in SELECTS.items():
             (root / "big" / f"{table}.sql").write_text(HEADER + select + "\n", encoding="utf-8")
-        (root / "study.toml").write_text(STUDY.format(expression=expression), encoding="utf-8")
+        (root / "study.toml").write_text(
+            STUDY.format(expression=expression, first=dates[0], last=dates[1]), encoding="utf-8"
+        )
         (root / "site.toml").write_text(
             f'format = 1\npack = "big"\n[source]\nurl = "{self.url}"\n[limits]\n{limits}\n'
             '[safety]\nallow_write_right = "the owner of a database made for a benchmark"\nmax_plan_cost = 1e12\n',
@@ -96,22 +104,21 @@ class Hospital:
 
 
 @contextlib.contextmanager
-def hospital(notes: int = NOTES, labs: int = LABS) -> Iterator[Hospital]:
-    """Made now, dropped at the end. A note has some 200 characters; one visit in 30 has an ESR."""
+def hospital(notes: int = NOTES, labs: int = LABS, visits: int = 0) -> Iterator[Hospital]:
+    """Made now, dropped at the end; two notes a visit unless ``visits`` says otherwise. A note has some 200 characters; one visit in 30 has an ESR."""
     name = f"bench_{uuid.uuid4().hex[:12]}"
     admin = POSTGRES.replace("+psycopg", "")
     with psycopg.connect(admin, autocommit=True) as server, tempfile.TemporaryDirectory() as folder:
         server.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
         try:
             with psycopg.connect(admin, dbname=name, autocommit=True) as inside:
-                _fill(inside, notes, labs)
+                _fill(inside, notes, labs, visits or max(notes // 2, 1))
             yield Hospital(f"{admin.rpartition('/')[0]}/{name}", Path(folder))
         finally:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _fill(inside: psycopg.Connection, notes: int, labs: int) -> None:
-    visits = max(notes // 2, 1)
+def _fill(inside: psycopg.Connection, notes: int, labs: int, visits: int) -> None:
     inside.execute("SET synchronous_commit = off")
     chance = random.Random(1)
     inside.execute("CREATE TABLE phrase (no INTEGER PRIMARY KEY, said TEXT)")

@@ -8,7 +8,9 @@ Origin), or by a token, which no browser sends by itself.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,6 +33,7 @@ from validate.desk.settings import Settings, settings
 
 __all__ = ["create_app", "serve"]
 
+_LOG: Final = logging.getLogger("cohortlock.desk")
 _HERE: Final = Path(__file__).parent
 _HEADERS: Final = {
     "Content-Security-Policy": door.POLICY.format(and_to=""),
@@ -147,8 +150,18 @@ def _turned_away(request: Request) -> Response | None:
     return None
 
 
+async def _answered(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    try:
+        return await call_next(request)
+    except Exception as error:  # noqa: BLE001 - its text may quote a row: nobody is to print or log it
+        frames = traceback.extract_tb(error.__traceback__)
+        at = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+        _LOG.error("a bug of cohortlock: %s at %s", type(error).__name__, at)
+        return Response("This is a bug of cohortlock. What was sent may not have been kept.", status_code=500)
+
+
 async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = _turned_away(request) or await call_next(request)
+    response = _turned_away(request) or await _answered(request, call_next)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if request.url.path.startswith("/static/"):
@@ -173,11 +186,18 @@ def _problem(request: Request, error: Any) -> Response:
 
 def _unreadable(request: Request, error: Any) -> Response:
     # The framework's own answer would send back what was sent.
-    at = ", ".join(sorted({".".join(str(part) for part in one["loc"]) for one in error.errors()}))
+    at = ", ".join(sorted({_place(one) for one in error.errors()}))
     refused = Refused(f"this cannot be read: {at}", "docs/openapi.json says what is expected.")
     if _is_api(request):
         return api.unreadable(refused)
     return problem(request, NotFound("there is no such page", "Go back to your work."))
+
+
+def _place(wrong: dict[str, Any]) -> str:
+    # A name that we do not know was given by the sender, like a value.
+    unknown = wrong["type"] == "extra_forbidden"
+    at = wrong["loc"][:-1] if unknown else wrong["loc"]
+    return ".".join(str(part) for part in at) + (" (a field too many)" if unknown else "")
 
 
 def _nowhere(request: Request, error: Any) -> Response:

@@ -117,7 +117,7 @@ def export(
         list[str] | None,
         typer.Option(
             "--format",
-            help="csv (default), parquet, sav (SPSS), dta (Stata), xpt (SAS), xlsx, redcap; may be repeated.",
+            help="csv (default), parquet, sav (SPSS), dta (Stata), xpt (SAS), xlsx, redcap, odm, dataset-json (CDISC); may be repeated.",
         ),
     ] = None,
     language: Annotated[Language, typer.Option(help="Language of the labels.")] = Language.EN,

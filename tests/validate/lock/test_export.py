@@ -19,71 +19,11 @@ from hypothesis import strategies as st
 
 from analysis.statistics.describe import describe
 from extract.errors import AlreadyExists, NotFound, Refused
-from extract.study.database import StudyDatabase
-from extract.study.folder import StudyFolder
-from validate.lock.assemble import Cell, assemble_cells
-from validate.lock.contents import build_contents
-from validate.lock.export import FORMATS, export, export_all
+from validate.lock.export import export, export_all
 from validate.lock.export.redcap import DICTIONARY
 from validate.lock.export.told import MISSING, cut, legal_names
-from validate.lock.keys import create_signer
-from validate.lock.publish import publish
 
 LABEL = "高度" * 50
-
-
-@pytest.fixture(scope="module")
-def gaps(tmp_path_factory, sound_cells, patients, pseudonyms, report, study_text):
-    """A snapshot with missing values of every kind, a formula, a reserved name and labels that nobody can hold."""
-    text = study_text.replace('zh = "高度"', f'zh = "{LABEL}"').replace(
-        'en = "Height"', """en = "He's \\"tall\\" */ or not" """
-    )
-    text = text.replace("[search]", "simulated = true\n[search]", 1)
-    text = text.replace('id = "kind"', 'id = "with"').replace('en = "b"', 'en = "b|c, d"')
-    root = tmp_path_factory.mktemp("gaps")
-    (root / "study.toml").write_text(text, encoding="utf-8")
-    folder = StudyFolder.at(root)
-    folder.snapshots.mkdir()
-    protocol = folder.protocol()
-    cells = [
-        *(
-            Cell(**{**vars(c), "variable": "with" if c.variable == "kind" else c.variable})
-            for c in sound_cells
-        ),
-        Cell(patients[0], "height", "T1", missing="not_documented"),
-        Cell(patients[1], "height", "T1", missing="not_done"),
-        Cell(patients[2], "with", "", missing="illegible"),
-        Cell(patients[3], "spots", "", missing="not_applicable"),
-        Cell(patients[4], "spots", "", "=1+1"),
-    ]
-    draft = assemble_cells(protocol, patients, cells, pseudonyms)
-    signers = [
-        create_signer(folder, name=role, role=role, passphrase="p", meaning="lock")
-        for role in protocol.lock.signatures
-    ]
-    with StudyDatabase.open(folder, protocol) as database:
-        contents = build_contents(
-            protocol,
-            draft,
-            study_toml=text.encode(),
-            report=report,
-            reviewed=[],
-            agreement={},
-            flow={},
-            sql={},
-            audit=database.audit(),
-            head=database.head(),
-        )
-        return publish(folder, database, contents, signers, actor="ann")
-
-
-@pytest.fixture(scope="module")
-def exported(gaps, tmp_path_factory):
-    """Both tables in every format, per language."""
-    root = tmp_path_factory.mktemp("exported")
-    for language in ("zh", "en"):
-        export_all(gaps, root / language, list(FORMATS), language=language)
-    return root
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from extract.errors import AlreadyExists, NotFound, Refused
 from validate.lock.diff import open_tables
+from validate.lock.export.dataset_json import as_dataset_json
 from validate.lock.export.delimited import as_csv, as_parquet
 from validate.lock.export.excel import as_excel
+from validate.lock.export.odm import as_odm
 from validate.lock.export.redcap import as_redcap
 from validate.lock.export.sas import as_sas
 from validate.lock.export.spss import as_spss
@@ -30,6 +32,8 @@ FORMATS: Final[Mapping[str, Writer]] = {
     "xpt": as_sas,
     "xlsx": as_excel,
     "redcap": as_redcap,
+    "odm": as_odm,
+    "dataset-json": as_dataset_json,
 }
 """Format -> what writes it: bytes by file ending, the main file first."""
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
@@ -108,7 +112,14 @@ def _told(snapshot: Path, table: str, *, language: Language, bom: bool) -> Told:
         f"cohortlock snapshot {manifest['study']} v{manifest['version']}, {manifest['created_at']}, "
         f"logical hash {report.logical_hash}"
     )
-    return tell(table, tables, codebook, language=language, citation=citation, bom=bom)
+    source = {
+        "study": str(manifest["study"]),
+        "version": str(manifest["version"]),
+        "created_at": str(manifest["created_at"]),
+        "system": str(manifest["code"]["name"]),
+        "system_version": str(manifest["code"]["version"]),
+    }
+    return tell(table, tables, codebook, language=language, citation=citation, bom=bom, source=source)
 
 
 def _write(files: Mapping[Path, bytes]) -> None:

@@ -80,6 +80,8 @@ class Told:
     citation: str
     table: pa.Table
     bom: bool = False
+    source: Mapping[str, str] = field(default_factory=dict)
+    """``study``, ``version``, ``created_at`` of the snapshot; ``system`` and ``system_version`` that made it."""
 
 
 def tell(
@@ -90,6 +92,7 @@ def tell(
     language: Language,
     citation: str,
     bom: bool = False,
+    source: Mapping[str, str] | None = None,
 ) -> Told:
     """Table ``name`` of a snapshot (``data`` or ``long``) with what its codebook says, in ``language``."""
     table = tables[name]
@@ -99,7 +102,7 @@ def tell(
     else:
         fields = tuple(_long(column, table, language) for column in table.column_names)
     title = str(codebook["title_zh" if language == "zh" else "title"])
-    return Told(name, fields, table.num_rows, language, title, citation, table, bom)
+    return Told(name, fields, table.num_rows, language, title, citation, table, bom, source or {})
 
 
 def _reasons(long: pa.Table) -> Mapping[tuple[str, str, str], str]:

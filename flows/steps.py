@@ -106,13 +106,19 @@ def screen(study: Path) -> Manifest:
 def queue(study: Path, run: str) -> Manifest:
     """Put what has to be judged before the reviewers, and reopen what rests on changed evidence."""
     from extract.chart.screening import Screening
+    from extract.his.landing import Landing
     from extract.study.database import StudyDatabase
     from validate.review.queue import enqueue
+    from validate.review.quoted import now_said
 
     folder = StudyFolder.at(study)
     protocol = folder.protocol()
-    with StudyDatabase.open(folder, protocol) as database:
-        return dict(enqueue(database, protocol, Screening.load(folder), run))
+    landing = Landing(folder.landing)
+    try:
+        with StudyDatabase.open(folder, protocol) as database:
+            return dict(enqueue(database, protocol, Screening.load(folder), run, texts=now_said(landing)))
+    finally:
+        landing.close()
 
 
 @value_free

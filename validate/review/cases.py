@@ -45,6 +45,8 @@ class Quote:
     start: int
     end: int
     text: str
+    seal: str = field(default="", compare=False)
+    """SHA-256 of the whole record as the person read it (validate/review/quoted.py); "" where nobody knew."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ Nothing is edited: a reviewer's second thought, allowed until the other has comm
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from extract.study.storage import rows
 from extract.study.tables import arbitration, decision
 from validate.review.accounts import acting
 from validate.review.cases import Case, Opinion, Quote, Ruling, Standing, case
+from validate.review.quoted import seal
 from validate.review.rules import Account, Action, Verdict, open_for
 
 __all__ = ["Checked", "Given", "arbitrate", "check", "decide", "decide_all"]
@@ -264,7 +265,7 @@ def _quotes(quotes: Iterable[Quoted], texts: Mapping[str, str]) -> tuple[Quote, 
             raise Refused("a quote does not fit its place in the record", "Select the text again.")
         if whole is not None and whole[quote.start : quote.end] != quote.text:
             raise Refused("a quote differs from the record's own characters", "Select the text again.")
-        checked.append(quote)
+        checked.append(quote if whole is None else replace(quote, seal=seal(whole)))
     return tuple(checked)
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 from typing import Protocol as Shape
@@ -74,6 +74,10 @@ class State:
     def row(self) -> dict[str, str]:
         """The columns of ``candidate_state`` that hold it."""
         return dict(vars(self))
+
+    def judged_on(self, hashes: Mapping[str, str]) -> State:
+        """The same with these hashes of criteria in the place of its own."""
+        return replace(self, criterion_hashes=_ordered({**self.by_criterion, **hashes}))
 
     @property
     def by_criterion(self) -> dict[str, str]:

@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sqlalchemy import Connection
+
 from extract.errors import Refused
 from extract.study.audit import canonical
 from extract.study.database import StudyDatabase
@@ -19,15 +21,22 @@ from extract.study.tables import assignment, candidate, candidate_state
 from validate.review.accounts import MACHINE, acting, active
 from validate.review.cases import Case, case, cases
 from validate.review.evidence import ScreeningTables, State, held, states
+from validate.review.quoted import Texts, quoted, with_quoted
 from validate.review.rules import Account, Action, Role
 
 __all__ = ["assign", "enqueue", "reassign"]
 
 
-def enqueue(db: StudyDatabase, protocol: Protocol, screening: ScreeningTables, run: str) -> dict[str, int]:
-    """Bring the queue up to a screening: counts of candidates new, changed, vanished, and of opinions reopened."""
+def enqueue(
+    db: StudyDatabase, protocol: Protocol, screening: ScreeningTables, run: str, *, texts: Texts | None = None
+) -> dict[str, int]:
+    """Bring the queue up to a screening: counts of candidates new, changed, vanished, and of opinions reopened.
+
+    ``texts`` tells what the records that people quoted by hand now say; without it they are not looked at.
+    """
     found = states(protocol, screening)
     with db.writing(MACHINE.id) as writer:
+        found = _with_quotes(writer.connection, found, texts) if texts else found
         known = cases(writer.connection)
         new = [patient for patient in found if patient not in known]
         kept = [patient for patient in found if patient in known]
@@ -123,6 +132,15 @@ def reassign(
 def _draw(seed: int, *parts: str) -> str:
     """A number like chance, the same on every machine."""
     return hashlib.sha256(canonical([seed, *parts]).encode()).hexdigest()
+
+
+def _with_quotes(connection: Connection, found: dict[str, State], texts: Texts) -> dict[str, State]:
+    pointed = {place: quotes for place, quotes in quoted(connection).items() if place[0] in found}
+    said = texts({quote.record_id for quotes in pointed.values() for quote in quotes})
+    for (patient, criterion), quotes in pointed.items():
+        if (before := found[patient].by_criterion.get(criterion)) is not None:
+            found[patient] = found[patient].judged_on({criterion: with_quoted(before, quotes, said)})
+    return found
 
 
 def _reopened(case_: Case, state: State) -> int:

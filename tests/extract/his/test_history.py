@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from extract.errors import NotFound
@@ -10,6 +12,7 @@ from extract.his.landing import Landing
 from extract.his.ledger import Ledger
 from extract.his.pull import pull
 from extract.his.records import TABLES
+from validate.review.quoted import now_said
 
 LAB = "lab:T1|1|1"
 CORRECT = "UPDATE LAB_RESULT SET RESULT = '36', RESULT_DATE_TIME = '2022-03-09 10:00:00' WHERE TEST_NO = 'T1'"
@@ -92,3 +95,14 @@ def test_a_ledger_of_an_earlier_version_is_read_on(study):
     ledger.query("ALTER TABLE record DROP COLUMN followed")
     ledger.close()
     assert Landing(study.landing).content_hashes() == before
+
+
+def test_what_a_quoted_record_says_now(study, change):
+    """The current text of a note; nothing of one that is gone, never was, or is no text."""
+    pull(study)
+    note, lost = "document:J|F1", "document:M|002|2023-05-06|7|1"
+    change("UPDATE JHMR_FILE_CONTENT_TEXT SET MR_CONTENT = '腰痛，ESR，改' WHERE FILE_UNIQUE_ID = 'F1'",
+           "DELETE FROM OUTP_MR WHERE PATIENT_ID = '002'")  # fmt: skip
+    pull(study)
+    with closing(Landing(study.landing)) as landing:
+        assert now_said(landing)([note, lost, LAB, "document:never"]) == {note: "腰痛，ESR，改"}

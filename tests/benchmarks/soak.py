@@ -1,89 +1,91 @@
 """Kill pulls at random moments, and between them change the hospital: nothing may be lost or doubled.
 
-`make soak` runs for SOAK_SECONDS (120).  After each round the killed study's landing store must hold the
-same records, versions and candidates as one that was never killed.
+`make soak` kills SOAK_KILLS (300) pulls of a demo hospital on PostgreSQL with SIGKILL, first pulls and nights
+alike.  After each night the killed study's landing store must hold what one clean pull of the hospital as
+it then stands lands: records, versions, candidates, counts.  The first difference ends the run.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import sqlite3
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
-from extract.his.landing import Landing
-from extract.his.records import TABLES
+import psycopg
+from killing import Killer, landed
+
 from extract.synthetic.hospital import build
+from extract.synthetic.nights import next_night
 from flows.demo import write_study
 
-PATIENTS = 3_000
-PULL = "import sys; from pathlib import Path; from flows.steps import pull; pull(Path(sys.argv[1]))"
+POSTGRES = os.environ.get("COHORTLOCK_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
+PATIENTS = 120
+NIGHTS = 4
+"""Nights of a study before it begins anew from nothing."""
 
 
-def pull(study: Path, kill_after: float | None = None) -> bool:
-    """One pull in a process of its own; whether it came to its end before it was killed."""
-    process = subprocess.Popen([sys.executable, "-c", PULL, str(study)], stderr=subprocess.PIPE)
-    try:
-        _, said = process.communicate(timeout=kill_after)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return False
-    if process.returncode:
-        sys.exit(f"a pull failed: {said.decode()}")
-    return True
+def study_of(folder: Path, url: str) -> Path:
+    """A study of the demo hospital, with an account that may do everything."""
+    write_study(folder, his=url)
+    with (folder / "site.toml").open("a", encoding="utf-8") as site:
+        site.write('\n[safety]\nallow_write_right = "a soak of its own database"\n')
+    return folder
 
 
-def landed(study: Path) -> dict[str, object]:
-    """What must be equal: every table's content and the candidates."""
-    landing = Landing(study / "landing")
-    try:
-        return {table: landing.content_hash(table) for table in TABLES} | {
-            "candidates": sorted(landing.candidates().column("visit_id").to_pylist())
-        }
-    finally:
-        landing.close()
-
-
-def change(his: Path, dice: random.Random) -> None:
-    """A night in the hospital: some results corrected, some deleted."""
-    with sqlite3.connect(his) as connection:
-        keys = [row[0] for row in connection.execute("SELECT rowid FROM LAB_RESULT")]
-        for key in dice.sample(keys, 200):
-            connection.execute("UPDATE LAB_RESULT SET RESULT = RESULT || ' ' WHERE rowid = ?", (key,))
-        for key in dice.sample(keys, 20):
-            connection.execute("DELETE FROM LAB_RESULT WHERE rowid = ?", (key,))
-    connection.close()
+def soak(root: Path, url: str, kills: int, dice: random.Random) -> tuple[int, int, int]:
+    """(rounds, kills, of these in nights); exits at the first difference."""
+    build(url, patients=PATIENTS, truth=root / "truth.json")
+    rounds = nights = seed = 0
+    with Killer() as killer:
+        killed = study_of(root / "killed", url)
+        while killer.kills < kills:
+            if rounds % (NIGHTS + 1) == 0:
+                shutil.rmtree(killed / "landing", ignore_errors=True)
+            first = not (killed / "landing").exists()
+            calm = study_of(root / f"calm-{rounds}", url)
+            killer.finish(calm)
+            before = killer.kills
+            for _ in range(dice.randint(3, 9)):
+                # A night is shorter than a first pull.
+                if killer.pull(killed, dice.uniform(0.02, killer.seconds * (1.0 if first else 0.6))) == 0:
+                    break
+            killer.finish(killed)
+            nights += 0 if first else killer.kills - before
+            if landed(killed) != landed(calm):
+                sys.exit(f"after {rounds + 1} rounds and {killer.kills} kills the two studies differ")
+            shutil.rmtree(calm)
+            rounds += 1
+            seed += 1
+            next_night(url, seed=seed, changed=0.01)
+        return rounds, killer.kills, nights
 
 
 def main() -> None:
-    """Rounds until the time is up; the first difference ends the run."""
-    limit = float(os.environ.get("SOAK_SECONDS", "120"))
+    """Run it on a database of its own."""
+    began = time.monotonic()
     dice = random.Random(os.environ.get("SOAK_SEED", "1"))
-    began, rounds, kills = time.monotonic(), 0, 0
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        build(root / "his.db", patients=PATIENTS, truth=root / "truth.json")
-        for study in ("killed", "calm"):
-            write_study(root / study, his="sqlite:///../his.db")
-        seconds = 0.0
-        while time.monotonic() - began < limit:
-            start = time.monotonic()
-            pull(root / "calm")
-            seconds = max(seconds, time.monotonic() - start)
-            for _ in range(dice.randint(1, 4)):
-                kills += not pull(root / "killed", kill_after=dice.uniform(0.3, seconds))
-            pull(root / "killed")
-            if landed(root / "killed") != landed(root / "calm"):
-                sys.exit(f"after {rounds + 1} rounds and {kills} kills the two studies differ")
-            rounds += 1
-            change(root / "his.db", dice)
+    name = f"soak_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(POSTGRES.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            rounds, kills, nights = soak(
+                Path(folder),
+                f"{POSTGRES.rpartition('/')[0]}/{name}",
+                int(os.environ.get("SOAK_KILLS", "300")),
+                dice,
+            )
+    finally:
+        with psycopg.connect(POSTGRES.replace("+psycopg", ""), autocommit=True) as server:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
     sys.stdout.write(
-        f"{rounds} rounds, {kills} kills in {time.monotonic() - began:.0f} s: nothing lost, nothing doubled\n"
+        f"{rounds} rounds, {kills} pulls killed ({nights} in nights) in {time.monotonic() - began:.0f} s: "
+        "nothing lost, nothing doubled\n"
     )
 
 

@@ -43,6 +43,17 @@ def opened(site: Site) -> Engine:
             seconds=site.limits.statement_seconds,
             reading=Reading(**dict(site.pack.lake)),
         )
+    if site.dialect == "spark":
+        from extract.his.engines.spark import SparkEngine
+
+        return SparkEngine(
+            site.url,
+            root=site.root,
+            zone=site.zone,
+            seconds=site.limits.statement_seconds,
+            all_text=site.pack.lake.all_text,
+            empty=site.pack.lake.empty,
+        )
     if is_odbc(site.url):
         from extract.his.engines.odbc import OdbcEngine
 

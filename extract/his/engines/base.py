@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import pyarrow as pa
 
-__all__ = ["NUMBER", "Engine", "number", "unwatched"]
+__all__ = ["NUMBER", "Ended", "EndsItself", "Engine", "number", "unwatched"]
 
 NUMBER: Final = {b"form": b"number"}
 """Metadata of a text field that holds a number in its shortest decimal form."""
@@ -72,4 +72,24 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """End the session."""
+        ...
+
+
+class Ended(NamedTuple):
+    """How a statement that was left ended where it ran."""
+
+    session: str
+    state: str
+    """dead, running, or unknown where nobody answers."""
+    how: str
+    """by itself, cancelled."""
+    seconds: float
+
+
+@runtime_checkable
+class EndsItself(Protocol):
+    """An engine that stops what was left, and has seen it end, by no second session."""
+
+    def ended(self) -> Ended | None:
+        """The last statement that was left before its end."""
         ...

@@ -16,12 +16,13 @@ __all__ = ["TIME_WIDTH", "day_bind", "said", "searched", "with_days"]
 
 TIME_WIDTH: Final = 30
 """``CAST(x AS VARCHAR(30))`` is how a pack writes a time as text."""
-_TEXT_COMPARES: Final = {"sqlite", "postgresql", "mysql", "mariadb", "duckdb"}
+_TEXT_COMPARES: Final = {"sqlite", "postgresql", "mysql", "mariadb", "duckdb", "spark"}
 _DAYS: Final = {
     "mssql": "CAST(:{name} AS DATETIME)",
     "oracle": "TO_DATE(:{name}, 'YYYYMMDD')",
 }
 _DAY_NAMES: Final = re.compile(r"(?<![\w:]):(from_date|to_date)\b")
+_LITERAL: Final = re.compile(r"'(?:[^']|'')*'")
 _VARCHAR: Final = re.compile(r"\bAS\s+VARCHAR\s*\(", re.IGNORECASE)
 
 
@@ -50,6 +51,9 @@ def said(sql: str, dialect: str) -> str:
     if dialect == "mysql":
         # MySQL casts to CHAR only; || and quotes are the session's business.
         return _VARCHAR.sub("AS CHAR(", sql)
+    if dialect == "spark":
+        # A backslash escapes in Spark's literals; the setting that forbids it takes '' for two quotes.
+        return _LITERAL.sub(lambda match: match[0].replace("\\", "\\\\"), sql)
     if dialect not in {"mssql", "oracle"}:
         return sql
     import sqlglot

@@ -29,7 +29,8 @@ class Death(NamedTuple):
     """How a statement of ours ended on the server."""
 
     statement: str
-    session: int
+    session: int | str
+    """The server's number of the session; Spark's name of the application."""
     state: str
     """dead, running, or unknown where the server does not answer."""
     how: str

@@ -37,6 +37,8 @@ _EFFECTS: Final = re.compile(
     | (query|cursor|table|schema|database)_to_xml\w* | ts_stat | master_\w*wait | wait_(for|until)_\w+
       # procedures of the server
     | (xp|sp)_\w+
+      # Spark: any method of its JVM
+    | (try_)?reflect | java_method
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -99,6 +101,7 @@ def _beyond_reading(tree: Any) -> Iterator[str]:
     forbidden = (
         exp.Into, exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Alter,
         exp.Command, exp.Execute, exp.Set, exp.Lock, exp.TruncateTable, exp.Copy, exp.NextValueFor,
+        exp.QueryTransform,
     )  # fmt: skip
     for node in tree.walk():
         if isinstance(node, forbidden):

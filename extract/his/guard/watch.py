@@ -19,9 +19,9 @@ import pyarrow as pa
 from extract.errors import CohortlockError, NotNow, SiteInvalid, SourceRefused, TooCostly
 from extract.his.compile import Statement
 from extract.his.drift import source_tables
-from extract.his.engines.base import Engine
+from extract.his.engines.base import EndsItself, Engine
 from extract.his.guard.canary import Canary, canary_sql
-from extract.his.guard.deaths import confirm_dead
+from extract.his.guard.deaths import Death, confirm_dead
 from extract.his.guard.load import Load
 from extract.his.guard.plans import Plan, check_plan
 from extract.his.guard.rights import check_rights
@@ -211,9 +211,12 @@ class Guard:
 
     def _confirm(self) -> None:
         """The engine left a statement before its end: it must not go on without us."""
-        if self._session is None:
+        if isinstance(self.engine, EndsItself) and (ended := self.engine.ended()) is not None:
+            death = Death(self._statement, *ended)
+        elif self._session is None:
             return
-        death = confirm_dead(self._again, self.engine.product, self._session, self._statement)
+        else:
+            death = confirm_dead(self._again, self.engine.product, self._session, self._statement)
         self.load.deaths.append(death)
         if death.state == "running":
             raise SourceRefused(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -37,6 +37,8 @@ class Locked:
     codebook: Mapping[str, Any] = field(default_factory=dict)
     flow: Mapping[str, Any] = field(default_factory=dict)
     agreement: Mapping[str, Any] = field(default_factory=dict)
+    days: Mapping[tuple[str, str], Sequence[int | None]] = field(default_factory=dict)
+    """Study day of each recorded value, by variable and timepoint, in the order of the rows."""
 
     def __post_init__(self) -> None:
         _consistent(self)
@@ -72,16 +74,32 @@ def open(path: Path) -> Locked:  # noqa: A001 - dataset.open reads as what it do
             f"{path}: differs from what was signed: {'; '.join(p.message for p in report.problems[:5])}",
             "Restore the snapshot from its copy, or lock a new version.",
         )
+    table = pq.read_table(path / "data.parquet")
     return Locked(
         protocol=load(path / "study.toml"),
-        table=pq.read_table(path / "data.parquet"),
+        table=table,
         logical_hash=report.logical_hash or "",
         version=path.resolve().name,
         manifest=_json(path / "manifest.json"),
         codebook=_json(path / "codebook.json"),
         flow=_json(path / "flow.json") if (path / "flow.json").is_file() else {},
         agreement=_json(path / "agreement.json") if (path / "agreement.json").is_file() else {},
+        days=_days(path / "long.parquet", table.column("participant").to_pylist()),
     )
+
+
+def _days(path: Path, people: Sequence[str]) -> dict[tuple[str, str], list[int | None]]:
+    """Study day by variable and timepoint, in the order of ``people``; empty when the snapshot has no long table."""
+    if not path.is_file():
+        return {}
+    place = {name: i for i, name in enumerate(people)}
+    found: dict[tuple[str, str], list[int | None]] = {}
+    columns = ("participant", "variable", "timepoint", "day")
+    rows = pq.read_table(path, columns=list(columns))
+    for who, variable, timepoint, day in zip(*(rows.column(c).to_pylist() for c in columns), strict=True):
+        if day is not None and who in place:
+            found.setdefault((variable, timepoint or ""), [None] * len(people))[place[who]] = int(day)
+    return found
 
 
 def _json(path: Path) -> dict[str, Any]:

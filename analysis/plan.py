@@ -5,6 +5,8 @@ table 2   before, after and change, within groups and between them
 table 3   correlation of changes, overall and by stratum
 flow, safety, missing   how people came in, what happened to them, what is not there
 agreement   of the two reviewers and the two entries
+model       response on what was known before, with its internal validation; see ``analysis.model``
+imputed     complete cases against multiple imputation; see ``analysis.imputed``
 sensitivity, subgroup, limits   see ``analysis.sensitivity``
 """
 
@@ -18,10 +20,13 @@ from analysis import statistics as st
 from analysis.agreement import agreement
 from analysis.dataset import Cell, Locked
 from analysis.groups import ALL, Group, Groups, groups_of, pick
+from analysis.imputed import imputed
+from analysis.model import response_model
 from analysis.results import MEAN_INTERVAL, Book, Results
 from analysis.routing import Key, between, counts, within
 from analysis.sensitivity import multiplicity, sensitivity, subgroups
 from analysis.terms import DELTA, delta_of, term_of
+from analysis.windows import windows
 from extract.study.protocol import Correlation, Protocol, Variable, column
 
 __all__ = ["DELTA", "PARTICIPANTS", "RELIEF", "analyse", "delta_of", "relief_columns", "safety_of"]
@@ -54,6 +59,9 @@ def analyse(locked: Locked) -> Results:
         _categories(book, locked, groups, protocol.variable_named(id_), "safety", "")
     sensitivity(book, locked, groups)
     subgroups(book, locked)
+    model = response_model(book, locked)
+    windows(book, locked)
+    imputed(book, locked, groups, model)
     _missing(book, locked)
     agreement(book, locked)
     multiplicity(book)

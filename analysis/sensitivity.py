@@ -21,7 +21,7 @@ from extract.study.protocol import Correlation, Label, Variable, column
 
 __all__ = ["COUNTED", "GIVEN_FIRST", "LEFT_OUT", "multiplicity", "sensitivity", "subgroups", "subgroups_of"]
 
-COUNTED: Final = ("1", "2", "3", "safety", "subgroup")
+COUNTED: Final = ("1", "2", "3", "safety", "subgroup", "model")
 """Tables whose P values are counted; sensitivity analyses ask a counted question again."""
 GIVEN_FIRST: Final = "partial correlation, first values taken out"
 LEFT_OUT: Final = "one participant left out"
@@ -209,7 +209,7 @@ def multiplicity(book: Book) -> None:
                     row.group,
                     row.timepoint,
                     row.of,
-                    row.table if row.table == "subgroup" else "",
+                    row.table if row.table in {"subgroup", "model"} else "",
                 ),
                 row,
             )

@@ -4,6 +4,7 @@
 
     report.html                      one file, offline, both languages
     report-zh.docx report-en.docx    the same for Word
+    report-en-journal.docx           the English one in English journals' habits
     rerun.R                          the same tests by R, from the exported CSV
     rerun.sps                        the same tests by SPSS or PSPP, from the exported .sav
     results.csv  results.parquet     the frame
@@ -22,8 +23,10 @@ from typing import Final
 from markupsafe import Markup
 
 from analysis.dataset import Locked
-from analysis.report import annex, around, prose
+from analysis.report import annex, around, checklists, models, prose
 from analysis.report.cells import Frame, Sheet, plain
+from analysis.report.declared import declared
+from analysis.report.journal import in_journal_style
 from analysis.report.page import Drawing, Part, render
 from analysis.report.quality import gilbert
 from analysis.report.sheets import Writer
@@ -36,17 +39,21 @@ from extract.errors import StorageFault
 
 __all__ = ["write"]
 
-_AROUND: Final = ("sensitivity", "robust", "limits", "multiplicity")
+_AROUND: Final = ("sensitivity", "robust", "model", "imputed", "limits", "multiplicity")
 _ANNEXES: Final[tuple[tuple[str, Callable[[Writer, int], Sheet | None]], ...]] = (
     ("safety", annex.safety),
     ("missing", annex.missing),
     ("sensitivity", around.sensitivity),
     ("robust", around.robust),
+    ("model", models.model),
+    ("imputed", models.imputation),
     ("limits", around.limits),
     ("multiplicity", around.multiplicity),
     ("routing", annex.routing),
     ("printed", annex.printed),
     ("gilbert", gilbert),
+    ("strobe", checklists.strobe),
+    ("record", checklists.record),
 )
 
 PAGE: Final = "report.html"
@@ -85,7 +92,7 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
             *part.around,
             part.routing,
             part.printed,
-            part.quality,
+            *part.quality,
         )
         for sheet in sheets:
             if sheet is not None and sheet.body:
@@ -99,6 +106,8 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
     partial.replace(page)
     for part in parts:
         _word(locked, results, part, out_dir / f"report-{part.language}.docx")
+        if part.language == "en":
+            _word(locked, results, in_journal_style(part), out_dir / "report-en-journal.docx")
     return page
 
 
@@ -133,7 +142,7 @@ def _part(locked: Locked, frame: Frame, language: Language, folder: Path) -> Par
             annexes[name] = sheet
             number += 1
     places = {name: sheet.name for name, sheet in annexes.items()}
-    last = around.declared(writer, number, places)
+    last = declared(writer, number, places)
     return Part(
         language=language,
         summary=prose.summary(writer),
@@ -146,7 +155,7 @@ def _part(locked: Locked, frame: Frame, language: Language, folder: Path) -> Par
         methods=prose.methods(writer),
         routing=annexes.get("routing"),
         printed=annexes.get("printed"),
-        quality=annexes.get("gilbert"),
+        quality=[annexes[name] for name in ("gilbert", "strobe", "record")],
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables around the planned ones: sensitivity, subgroups, limits of the correlation, multiplicity, what was declared."""
+"""The tables around the planned ones: sensitivity, subgroups, limits of the correlation, multiplicity."""
 
 from __future__ import annotations
 
@@ -12,16 +12,12 @@ from analysis.report.wording import label_of, method_name
 from analysis.results import Result
 from analysis.sensitivity import GIVEN_FIRST, subgroups_of
 from analysis.terms import DELTA, delta_of
+from analysis.windows import windows_of
 from extract.study.protocol import Correlation
 
-__all__ = ["declared", "limits", "multiplicity", "robust", "sensitivity"]
+__all__ = ["limits", "multiplicity", "robust", "sensitivity"]
 
 _EMPTY: Final = Cell((Word("—"),))
-_ELSEWHERE: Final = {
-    "zh": "锁定数据集不含未入选的记录，无法由其重算；按此条件另建方案副本、筛选并锁库后，用 cohortlock diff 比较",
-    "en": "needs records that a locked dataset does not hold; a copy of the study with this setting is screened, locked "
-    "and compared by cohortlock diff",
-}
 
 
 def _cell(*pieces: Piece) -> Cell:
@@ -139,6 +135,24 @@ def _robust(writer: Writer, planned: Correlation) -> Iterator[Row]:
     if writer.frame.results.find("limits", x, ALL, DELTA, "r", y, GIVEN_FIRST):
         words = "偏相关，去除两指标首次值" if zh else "Partial, both first values taken out"
         yield _line(writer, words, ("limits", x, ALL, DELTA), y, GIVEN_FIRST)
+    for window in windows_of(writer.locked):
+        if window.rows is None:
+            continue
+        key = ("sensitivity", x, ALL, at)
+        ending = f": {window.timepoint} on days {window.first} to {window.last}"
+        method = next(
+            (
+                r.method
+                for r in writer.frame.results.rows
+                if r.table == "sensitivity" and r.method.endswith(ending)
+            ),
+            None,
+        )
+        words = (
+            f"{window.timepoint} 取第 {window.first}～{window.last} 日者" if zh
+            else f"{window.timepoint} on days {window.first} to {window.last}"
+        )  # fmt: skip
+        yield _line(writer, words, key, y, method)
     for variable, group in subgroups_of(writer.locked):
         named = next((v.label for v in writer.protocol.variable if v.id == variable), None)
         before = (
@@ -151,7 +165,7 @@ def _line(writer: Writer, words: str, key: tuple[str, str, str, str], of: str, m
     n = writer.frame.results.find(*key, "p", of, method)
     return Row((
         text(words),
-        _EMPTY if n is None else Cell((_n(writer, key, of),)),
+        _EMPTY if n is None else Cell((_n(writer, key, of, method if key[0] == "sensitivity" else None),)),
         _cell(writer.frame.num(*key, "r", "f2", of, method)),
         _interval(writer, key, of, method),
         _cell(writer.frame.num(*key, "p", "p", of, method)),
@@ -159,9 +173,9 @@ def _line(writer: Writer, words: str, key: tuple[str, str, str, str], of: str, m
     ))  # fmt: skip
 
 
-def _n(writer: Writer, key: tuple[str, str, str, str], of: str) -> Piece:
+def _n(writer: Writer, key: tuple[str, str, str, str], of: str, method: str | None = None) -> Piece:
     """The pairs behind a coefficient: its table's own count, else that of the planned correlation."""
-    own = writer.frame.num(*key, "n", "i", of)
+    own = writer.frame.num(*key, "n", "i", of, method)
     return own if isinstance(own, Num) else writer.frame.num("3", *key[1:], "n", "i", of)
 
 
@@ -331,63 +345,3 @@ def _of(writer: Writer, row: Result) -> str:
             return f": {value.zh if writer.language == 'zh' else value.en}"
     partner = next((v for v in writer.protocol.timed if v.id == row.of), None)
     return f" ~ {writer.quantity(row.of, DELTA if partner and row.timepoint == DELTA else '')}"
-
-
-def declared(writer: Writer, number: int, places: dict[str, str]) -> Sheet | None:
-    """Each analysis that the protocol declares, and where it stands or why it does not.
-
-    ``places`` gives the number of the table that holds a kind of analysis.
-    """
-    plan = writer.protocol.analysis
-    zh = writer.language == "zh"
-    table = writer.say("table")
-    where: dict[str, str] = {
-        "welch": places.get("sensitivity", places.get("routing", "")),
-        "rank": places.get("sensitivity", places.get("routing", "")),
-        "ancova": places.get("sensitivity", ""),
-        "leave_one_out": places.get("robust", ""),
-    }
-    names = {
-        "welch": ("Welch校正t检验", "Welch t tests"),
-        "rank": ("秩检验", "Rank tests"),
-        "ancova": ("协方差分析（含斜率齐性）", "Analysis of covariance with equal slopes"),
-        "leave_one_out": ("逐例剔除", "One participant left out"),
-        "folded_search": ("折叠检索（全半角、繁简、同义词）", "Folded search (width, script, synonyms)"),
-    }
-    body = []
-    for one in plan.correlate:
-        terms = " ~ ".join(
-            writer.quantity(delta_of(t), DELTA if delta_of(t) != t else "") for t in (one.x, one.y)
-        )
-        body.append((f"{one.method.capitalize()}: {terms}", f"{table}3"))
-    for name in plan.sensitivity:
-        label = names.get(name, (name, name))[0 if zh else 1]
-        found = where.get(name, "")
-        if name in where and not found:
-            told = "方案无可用的比较" if zh else "the plan has no comparison for it"
-        else:
-            told = f"{table}{found}" if found else _ELSEWHERE[writer.language]
-        body.append((label, told))
-    for name in plan.subgroups:
-        variable = next((v for v in writer.protocol.variable if v.id == name), None)
-        label = label_of(variable.label, writer.language) if variable else name
-        found = places.get("robust", "")
-        none = "方案未计划相关分析，亚组无可重复者" if zh else "the plan names no correlation to repeat"
-        body.append((f"{'亚组：' if zh else 'Subgroup: '}{label}", f"{table}{found}" if found else none))
-    body.extend(
-        (f"{'安全性：' if zh else 'Safety: '}{writer.quantity(name)}", f"{table}{places['safety']}")
-        for name in plan.safety
-        if "safety" in places
-    )
-    if not body:
-        return None
-    extra = [f"{table}{places[k]}" for k in ("limits", "multiplicity", "routing", "printed") if k in places]
-    note = (
-        f"报告中未经方案声明者：{'、'.join(extra)}，以及各检验的并列结果；均为说明，不作结论。"
-        if zh
-        else f"In the report without being declared: {', '.join(extra)} and the tests beside the chosen ones; they explain, "
-        "and conclude nothing."
-    )
-    first = head("方案声明", "报告") if zh else head("Declared in the protocol", "Reported")
-    rows = [Row((text(a), text(b))) for a, b in body]
-    return writer.sheet(str(number), "declared", (first,), rows, [(Word(note),)])

@@ -42,6 +42,7 @@ _NARROW, _LINE = 13, 96  # characters: the widest column of numbers, and a line 
 _STAMP: Final = (1980, 1, 1, 0, 0, 0)
 _NAMED: Final = re.compile(r"n\d+_r(\d+)_(\w+)")
 _DRAWN: Final = re.compile(r"\[sha256 ([0-9a-f]{64})\]")
+_WHOLE: Final = 32  # rows
 _GAP: Final = "\N{EN SPACE}"
 _SMALL: Final = 17  # half points
 
@@ -107,7 +108,9 @@ class _Writer:
             top = _THICK if place == 0 else (_THIN if place == len(sheet.head) else 0)
             ruled = place >= len(sheet.head) and sheet.body[place - len(sheet.head)].rule
             edge = (top or (4 if ruled else 0), _THICK if place == len(grid) - 1 else 0)
-            rows.append(self._row(line, widths, edge, head=place < len(sheet.head)))
+            # A table that fits on a page is not torn: each row but the last stays with the next.
+            held = len(grid) <= _WHOLE and place < len(grid) - 1
+            rows.append(self._row(line, widths, edge, head=place < len(sheet.head), held=held))
         columns = "".join(f'<w:gridCol w:w="{w}"/>' for w in widths)
         self.add(
             f'<w:tbl {nsdecls("w")}><w:tblPr><w:tblW w:w="{_WIDTH}" w:type="dxa"/><w:jc w:val="center"/>'
@@ -118,16 +121,30 @@ class _Writer:
             self.paragraph(note, size=16, more=_spacing(30, 0))
 
     def _row(
-        self, line: Sequence[tuple[Cell, str]], widths: Sequence[int], edge: tuple[int, int], *, head: bool
+        self,
+        line: Sequence[tuple[Cell, str]],
+        widths: Sequence[int],
+        edge: tuple[int, int],
+        *,
+        head: bool,
+        held: bool,
     ) -> str:
         made = "".join(
-            self._cell(cell, merge, width, edge, head=head, first=not place)
+            self._cell(cell, merge, width, edge, head=head, first=not place, held=held)
             for place, ((cell, merge), width) in enumerate(zip(line, widths, strict=True))
         )
         return f"<w:tr><w:trPr><w:cantSplit/>{'<w:tblHeader/>' if head else ''}</w:trPr>{made}</w:tr>"
 
     def _cell(
-        self, cell: Cell, merge: str, width: int, edge: tuple[int, int], *, head: bool, first: bool
+        self,
+        cell: Cell,
+        merge: str,
+        width: int,
+        edge: tuple[int, int],
+        *,
+        head: bool,
+        first: bool,
+        held: bool,
     ) -> str:
         lines = "".join(
             f'<w:{side} w:val="single" w:sz="{size}" w:space="0" w:color="000000"/>'
@@ -137,7 +154,10 @@ class _Writer:
         merged = {"start": '<w:vMerge w:val="restart"/>', "inside": "<w:vMerge/>"}.get(merge, "")
         left = first or (cell.label and not head and len(plain(cell.pieces)) > 14)
         shape = (
-            _spacing(10, 10) + ('<w:ind w:left="160"/>' if cell.indent else "") + ("" if left else _CENTRE)
+            ("<w:keepNext/>" if held else "")
+            + _spacing(10, 10)
+            + ('<w:ind w:left="160"/>' if cell.indent else "")
+            + ("" if left else _CENTRE)
         )
         content = "" if merge == "inside" else self.runs(cell.pieces, _SMALL)
         return (
@@ -228,6 +248,10 @@ def _fonts(document: Draft) -> None:
         for place, font in (("ascii", _LATIN), ("hAnsi", _LATIN), ("cs", _LATIN), ("eastAsia", chinese)):
             fonts.set(qn(f"w:{place}"), font)
     document.styles["Normal"].paragraph_format.space_after = Pt(4)
+    # The template draws a blue line under the title.
+    title: Any = document.styles["Title"].element.get_or_add_pPr()
+    for line in title.findall(qn("w:pBdr")):
+        title.remove(line)
 
 
 def _sheet_of_paper(document: Draft, foot: str) -> None:
@@ -307,7 +331,7 @@ def _body(writer: _Writer, part: Part) -> None:
     told("reading", part.reading)
     section("routing", [part.routing])
     section("h_printed", [part.printed])
-    section("gilbert", [part.quality], ["entries"])
+    section("h_quality", part.quality, ["entries"])
 
 
 def _save(document: Draft, path: Path) -> None:

@@ -66,9 +66,18 @@ PHRASES: Final[dict[str, dict[Language, str]]] = {
     "h_around": _two("敏感性、亚组与多重性", "Sensitivity, subgroups and multiplicity"),
     "sensitivity": _two("组间变化量的敏感性分析", "Sensitivity of the comparison between groups"),
     "robust": _two("相关系数的敏感性与亚组分析", "The correlation again: sensitivity and subgroups"),
+    "model": _two(
+        "显著缓解的多因素模型及其内部验证", "Multivariable model of response with internal validation"
+    ),
+    "imputed": _two("完整病例与多重填补", "Complete cases and multiple imputation"),
     "limits": _two("变化量相关能说明与不能说明什么", "What a correlation of changes can and cannot say"),
     "multiplicity": _two("多重性一览", "Ledger of multiplicity"),
     "gilbert": _two("病历回顾研究质量八项", "Quality of a chart review: eight items"),
+    "strobe": _two("STROBE 报告清单（队列研究）", "STROBE checklist (cohort studies)"),
+    "record": _two(
+        "RECORD 报告清单（常规采集的健康数据）", "RECORD checklist (routinely collected health data)"
+    ),
+    "h_quality": _two("报告规范", "Reporting guidelines"),
     "declared": _two("方案声明与报告对照", "Declared and reported"),
     "routing": _two("检验方法的选择及依据", "How each test was chosen"),
     "reading": _two("解读须知", "How to read these numbers"),
@@ -149,6 +158,14 @@ METHODS: Final[dict[str, str]] = {
     "Spearman correlation": "Spearman等级相关",
     "least squares line": "最小二乘直线",
     "analysis of covariance": "协方差分析",
+    "logistic regression, Wald interval": "Logistic回归（Wald区间）",
+    "logistic regression, Firth's penalty, profile interval": "Logistic回归（Firth惩罚，剖面似然区间）",
+    "variance inflation factor": "方差膨胀因子",
+    "participants with the outcome and all predictors": "结局与各预测变量均有值者",
+    "participants in the smaller outcome": "较少一类结局的例数",
+    "events per coefficient": "每个系数的事件数",
+    "c-statistic in its own sample": "c统计量（建模样本）",
+    "Welch analysis of variance": "Welch方差分析",
     "pairs of first opinions": "首次意见对数",
     "percent of first opinions that agree": "首次意见一致率",
     "Cohen kappa of first opinions": "首次意见的Cohen κ",

@@ -3,7 +3,7 @@
 The script is written from the result frame, one line a test, so it repeats what really ran and nothing else.
 ``Rscript rerun.R data.csv out.csv`` writes one row a number under the frame's keys.
 
-Not repeated: exact P of rank tests (R has none with ties), Lilliefors and the pairwise tests (not in base R), effects,
+Not repeated: what is drawn at random (bootstrap, imputation), exact P of rank tests (R has none with ties), Firth, Lilliefors and the pairwise tests (not in base R), effects,
 Holm's and Benjamini-Hochberg's P, the comparison of two strata's r.
 """
 
@@ -16,6 +16,7 @@ from typing import Final
 
 from analysis.dataset import Locked
 from analysis.groups import ALL, DIFFERENCE, groups_of
+from analysis.model import MODEL, OUTCOME, columns_of
 from analysis.rerun.columns import column_of, partner_of
 from analysis.results import MEAN_INTERVAL, Result, Results
 from analysis.sensitivity import GIVEN_FIRST, LEFT_OUT, subgroups_of
@@ -45,6 +46,7 @@ STATISTICS: Final = frozenset(
             "f",
         ),
         *("h", "chi2", "expected_min", "estimate", "r", "r2", "slope", "intercept", "r_least", "r_greatest"),
+        *("b", "odds_ratio", "vif", "events", "epv", "c"),
     ]
 )
 """The statistics that the script gives; it says nothing of the others."""
@@ -115,7 +117,7 @@ def _lines(locked: Locked, results: Results) -> Iterator[str]:
     levels = [g.key for g in groups_of(locked, locked.protocol.analysis.group).levels if g.rows]
     for row in results.rows:
         if (
-            row.table in {"flow", "missing", "agreement"}
+            row.table in {"flow", "missing", "agreement", "imputed"}
             or row.variable == "participants"
             or row.statistic not in STATISTICS
         ):
@@ -132,6 +134,8 @@ def _line(locked: Locked, row: Result, levels: list[str]) -> Iterator[str]:
     variable = next((v for v in locked.protocol.variable if v.id == row.variable), None)
     if row.table == "limits":
         yield from _limit(locked, row, key)
+    elif row.table == "model":
+        yield from _model(locked, row, key)
     elif variable is not None and variable.categorical:
         if row.group == DIFFERENCE and row.statistic == "p":
             yield _counts(locked, row, key, levels)
@@ -143,9 +147,34 @@ def _line(locked: Locked, row: Result, levels: list[str]) -> Iterator[str]:
         yield from _alone(locked, row, key)
 
 
+def _within(row: Result) -> str:
+    """A group by its name; the participants of another window by their rows."""
+    if " on days " in row.method:
+        return "c(" + ", ".join(str(i + 1) for i in row.rows) + ")"
+    return _named(row.group)
+
+
+def _model(locked: Locked, row: Result, key: str) -> Iterator[str]:
+    """The logistic model by glm; base R has no Firth, so a penalised model is not repeated."""
+    columns = columns_of(locked, locked.protocol.analysis.predictors)
+    given = []
+    for place, one in enumerate(columns, start=1):
+        own = f"d${column(one.variable.id, one.timepoint or None)}"
+        given.append(f"x{place} = as.numeric({own} == {one.code})" if one.code else f"x{place} = {own}")
+    yield f"response <- response_model(d${OUTCOME}, data.frame({', '.join(given)}))"
+    if row.variable == MODEL:
+        yield f"model_overall({key}, {_quoted(row.method)}, response, {_quoted(row.statistic)})"
+        return
+    place = next(i for i, c in enumerate(columns, 1) if (c.variable.id, c.code) == (row.variable, row.of))
+    if row.method.startswith("variance inflation"):
+        yield f"inflation({key}, {_quoted(row.method)}, response, {place})"
+    elif "Wald" in row.method:
+        yield f"coefficient({key}, {_quoted(row.method)}, response, {place})"
+
+
 def _together(locked: Locked, row: Result, key: str) -> Iterator[str]:
     """Two columns in one group."""
-    who = _named(row.group)
+    who = _within(row)
     both = f"{_column(locked, row.variable, row.timepoint)}[{who}], {_partner(locked, row)}[{who}]"
     kind = _KINDS.get(row.method.partition(" ")[0])
     if row.method.endswith(LEFT_OUT):

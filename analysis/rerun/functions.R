@@ -156,3 +156,32 @@ left_out <- function(key, method, x, y) try_put({
 })
 
 holds <- function(codes, code) grepl(paste0("(^|;)", code, "(;|$)"), ifelse(is.na(codes), "", codes))
+
+# The model of response: complete rows, Wald's tests and intervals, as SPSS prints them.
+response_model <- function(y, x) {
+  s <- na.omit(data.frame(y = y, x))
+  list(s = s, fit = tryCatch(glm(y ~ ., binomial, s, epsilon = 1e-14, maxit = 100), error = function(e) NULL))
+}
+
+coefficient <- function(key, method, m, j) try_put({
+  b <- coef(summary(m$fit))[j + 1, ]
+  ends <- b[1] + c(-1, 1) * qnorm(0.975) * b[2]
+  put(key, method, b = unname(b[1]), odds_ratio = exp(unname(b[1])), ci_low = exp(ends[1]), ci_high = exp(ends[2]),
+      p = unname(b[4]))
+})
+
+inflation <- function(key, method, m, j) try_put({
+  x <- m$s[-1]
+  r2 <- if (ncol(x) > 1) summary(lm(x[[j]] ~ as.matrix(x[-j])))$r.squared else 0
+  put(key, method, vif = 1 / (1 - r2))
+})
+
+model_overall <- function(key, method, m, statistic) try_put({
+  y <- m$s$y
+  events <- min(sum(y), sum(1 - y))
+  score <- predict(m$fit)
+  ones <- sum(y)
+  c <- (sum(rank(score)[y == 1]) - ones * (ones + 1) / 2) / (ones * (length(y) - ones))
+  found <- c(n = length(y), events = events, epv = events / (ncol(m$s) - 1), c = c)
+  if (statistic %in% names(found)) put(key, method, found[statistic])
+})

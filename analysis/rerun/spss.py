@@ -14,6 +14,7 @@ from typing import Final
 
 from analysis.dataset import Locked
 from analysis.groups import ALL, DIFFERENCE, Group, groups_of
+from analysis.model import MODEL, OUTCOME, columns_of
 from analysis.rerun.columns import column_of, partner_of
 from analysis.results import Result, Results
 from analysis.sensitivity import GIVEN_FIRST, subgroups_of
@@ -24,7 +25,7 @@ from validate.lock.export.spss import spss_names
 __all__ = ["syntax", "write_syntax"]
 
 _BOM: Final = "\ufeff"
-_OUTSIDE: Final = frozenset({"flow", "missing", "agreement"})
+_OUTSIDE: Final = frozenset({"flow", "missing", "agreement", "imputed"})
 _REGRESSION: Final = (
     "REGRESSION /VARIABLES={y} {x} /STATISTICS=COEFF R ANOVA CI(95) /DEPENDENT={y} /METHOD=ENTER."
 )
@@ -108,6 +109,8 @@ class _Syntax:
         variable = next((v for v in self.protocol.variable if v.id == row.variable), None)
         if row.table == "limits":
             yield from self._limit(row)
+        elif row.table == "model":
+            yield from self._model(row)
         elif variable is not None and variable.categorical:
             if row.group == DIFFERENCE and row.statistic == "p":
                 yield self._counts(variable, row)
@@ -203,12 +206,38 @@ class _Syntax:
     def _together(self, row: Result) -> Iterator[tuple[str, str]]:
         x, y = self._own(row.variable, row.timepoint), self.names[partner_of(self.locked, row)]
         who = self._in(row.group)
-        if row.method.startswith("Pearson correlation with"):
+        if " on days " in row.method:
+            # The participants of another window, by their rows.
+            listed = ", ".join(str(i + 1) for i in row.rows)
+            yield (
+                "window",
+                f"TEMPORARY.\nSELECT IF ANY($CASENUM, {listed}).\nCORRELATIONS {x} {y} /PRINT=TWOTAIL SIG.",
+            )
+        elif row.method.startswith("Pearson correlation with"):
             yield "correlate", f"{who}CORRELATIONS {x} {y} /PRINT=TWOTAIL SIG."
         elif row.method.startswith("least squares line"):
             yield "fitted_line", who + _REGRESSION.format(y=y, x=x)
         elif row.method.startswith("Spearman"):
             yield "ranked", self._ranked(row, x, y)
+
+    def _model(self, row: Result) -> Iterator[tuple[str, str]]:
+        """The logistic model, once for each coefficient's key; SPSS has no Firth, so a penalised one is not repeated."""
+        if row.variable == MODEL or row.statistic != "b" or "Wald" not in row.method:
+            return
+        made, names, own = "", [], ""
+        for one in columns_of(self.locked, self.protocol.analysis.predictors):
+            name = self._own(one.variable.id, one.timepoint)
+            if one.code:
+                made += f"COMPUTE {(dummy := self._fresh())} = ({name} = {one.code}).\n"
+                name = dummy
+            names.append(name)
+            if (one.variable.id, one.code) == (row.variable, row.of):
+                own = name
+        others = [n for n in names if n != own]
+        listed = " ".join((own, *others))
+        # Its own coefficient stands first.
+        command = f"LOGISTIC REGRESSION VARIABLES={self.names[OUTCOME]} WITH {listed} /PRINT=CI(95)"
+        yield "logistic", f"{made}{command} /CRITERIA=BCON(0.0000001) LCON(0) ITERATE(50)."
 
     def _ranked(self, row: Result, x: str, y: str) -> str:
         """Ranks of the complete pairs of one group, then their Pearson correlation."""

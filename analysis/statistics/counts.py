@@ -9,7 +9,7 @@ from typing import Final, Literal
 from analysis.statistics.distributions import chi2_sf
 from analysis.statistics.result import TestResult, Undefined, defined
 
-__all__ = ["Counts", "chi_square", "expected", "fisher_exact", "rule"]
+__all__ = ["Counts", "chi_square", "expected", "fisher_exact", "mcnemar", "rule"]
 
 Counts = Sequence[Sequence[int]]
 Kind = Literal["pearson", "yates", "likelihood"]
@@ -21,6 +21,7 @@ _NAMES: Final[dict[str, str]] = {
     "likelihood": "likelihood-ratio chi-square",
 }
 _FISHER: Final = "Fisher exact test"
+_MCNEMAR: Final = "McNemar test"
 _STATES: Final = 200_000
 _TIE: Final = 10**9  # tables within one part in 10^9 of the observed one are as likely as it: exact otherwise
 
@@ -155,4 +156,35 @@ def fisher_exact(table: Counts) -> TestResult:
         estimate=ratio,
         n=tuple(sum(column) for column in columns),
         effect_name="",
+    )
+
+
+@defined(_MCNEMAR, "chi2")
+def mcnemar(table: Counts) -> TestResult:
+    """Whether a yes or no changed between two looks at the same people; rows are the first look, columns the second.
+
+    ``p`` is the exact binomial one of the pairs that changed, as SPSS prints it; ``statistic`` is chi-square without
+    correction and ``also`` holds its asymptotic ``p_asymptotic``; ``estimate`` is the odds ratio of the changed pairs.
+    """
+    if (
+        len(table) != 2
+        or any(len(row) != 2 for row in table)
+        or any(cell < 0 for row in table for cell in row)
+    ):
+        raise Undefined("is not a fourfold table of counts")
+    up, down = table[0][1], table[1][0]
+    changed = up + down
+    if not changed:
+        raise Undefined("nobody changed")
+    tail = sum(math.comb(changed, i) for i in range(min(up, down) + 1))
+    value = (up - down) ** 2 / changed
+    return TestResult(
+        _MCNEMAR,
+        statistic=value,
+        df=(1.0,),
+        p=min(1.0, 2 * tail / 2**changed),
+        estimate=up / down if down else None,
+        n=(sum(sum(row) for row in table),),
+        symbol="chi2",
+        also=(("p_asymptotic", chi2_sf(value, 1)),),
     )

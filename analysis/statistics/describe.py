@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from analysis.statistics.distributions import t_quantile
 from analysis.statistics.result import OUT_OF_RANGE, Undefined
 from analysis.statistics.samples import Values, sample
@@ -33,7 +35,7 @@ class Description:
 
 def describe(values: Values, confidence: float = 0.95) -> Description:
     """Describe ``values``; None and NaN count as missing. Limits are those of the mean, by Student's t."""
-    column = list(values)
+    column = values if isinstance(values, np.ndarray) else list(values)
     try:
         x = sample(column)
         if x.n == 0:
@@ -51,8 +53,8 @@ def describe(values: Values, confidence: float = 0.95) -> Description:
             median=x.quantile(Fraction(1, 2)),
             q1=x.quantile(Fraction(1, 4)),
             q3=x.quantile(Fraction(3, 4)),
-            minimum=min(x.units) / 10**x.places,
-            maximum=max(x.units) / 10**x.places,
+            minimum=x.ends[0] / 10**x.places,
+            maximum=x.ends[1] / 10**x.places,
         )
     except Undefined as reason:
         return Description(len(column), notes=(str(reason),))

@@ -11,13 +11,14 @@ from analysis.statistics.distributions import f_sf, t_quantile, t_two_sided
 from analysis.statistics.result import TestResult, Undefined, defined
 from analysis.statistics.samples import Sample, Values, pairs, samples
 
-__all__ = ["anova", "levene", "one_sample_t", "paired_t", "student_t", "welch_t"]
+__all__ = ["anova", "levene", "one_sample_t", "paired_t", "student_t", "welch_anova", "welch_t"]
 
 _PAIRED: Final = "paired t test"
 _ONE: Final = "one-sample t test"
 _STUDENT: Final = "Student t test"
 _WELCH: Final = "Welch t test"
 _ANOVA: Final = "one-way ANOVA"
+_WELCH_ANOVA: Final = "Welch analysis of variance"
 _LEVENE: Final = "Levene test (mean-centred)"
 
 
@@ -157,7 +158,7 @@ def anova(*groups: Values) -> TestResult:
         _ANOVA,
         [g.n for g in kept],
         [Fraction(g.total, scale) for g in kept],
-        [Fraction(sum(u * u for u in g.units), scale * scale) for g in kept],
+        [Fraction(g.square_total, scale * scale) for g in kept],
     )
 
 
@@ -168,7 +169,36 @@ def levene(*groups: Values) -> TestResult:
     scale = 10 ** (kept[0].places if kept else 0)
     sums, squares = [], []
     for g in kept:
-        deviations = [abs(g.n * u - g.total) for u in g.units]  # n times |x - mean|: whole numbers
-        sums.append(Fraction(sum(deviations), g.n * scale))
-        squares.append(Fraction(sum(d * d for d in deviations), (g.n * scale) ** 2))
+        sums.append(Fraction(g.distance_total, g.n * scale))
+        squares.append(g.squares)  # of the distances, which are those of the values about their mean
     return _variance_ratio(_LEVENE, [g.n for g in kept], sums, squares)
+
+
+@defined(_WELCH_ANOVA, "f")
+def welch_anova(*groups: Values) -> TestResult:
+    """Welch's one-way analysis (Biometrika 1951;38:330-6), each group with its own variance; empty groups are left out."""
+    kept = [g for g in samples(*groups) if g.n]
+    if len(kept) < 2:
+        raise Undefined(f"needs at least 2 groups, has {len(kept)}")
+    for g in kept:
+        g.at_least(2)
+    if any(g.squares == 0 for g in kept):
+        raise Undefined("one group is constant, so its weight is infinite")
+    k = len(kept)
+    weights = [g.n / g.variance for g in kept]
+    whole = sum(weights, Fraction(0))
+    level = sum((w * g.mean for w, g in zip(weights, kept, strict=True)), Fraction(0)) / whole
+    spread = sum((w * (g.mean - level) ** 2 for w, g in zip(weights, kept, strict=True)), Fraction(0)) / (
+        k - 1
+    )
+    loss = sum(((1 - w / whole) ** 2 / (g.n - 1) for w, g in zip(weights, kept, strict=True)), Fraction(0))
+    f = float(spread / (1 + Fraction(2 * (k - 2), k * k - 1) * loss))
+    df2 = float((k * k - 1) / (3 * loss))
+    return TestResult(
+        _WELCH_ANOVA,
+        statistic=f,
+        df=(float(k - 1), df2),
+        p=f_sf(f, k - 1, df2),
+        n=tuple(g.n for g in kept),
+        symbol="f",
+    )

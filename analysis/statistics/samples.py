@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.statistics.result import Undefined
 
@@ -44,6 +45,21 @@ class Sample:
         return sum(self.units)
 
     @cached_property
+    def square_total(self) -> int:
+        """Exact sum of squares, in units squared."""
+        return sum(u * u for u in self.units)
+
+    @cached_property
+    def distance_total(self) -> int:
+        """Exact sum of n times each value's distance from the mean: whole numbers."""
+        return sum(abs(self.n * u - self.total) for u in self.units)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The least and the greatest value, in units."""
+        return min(self.units), max(self.units)
+
+    @cached_property
     def mean(self) -> Fraction:
         """Exact mean in the data's unit. Raises Undefined on an empty sample."""
         self.at_least(1)
@@ -53,7 +69,7 @@ class Sample:
     def squares(self) -> Fraction:
         """Exact sum of squares about the mean, in the unit squared."""
         self.at_least(1)
-        about = self.n * sum(u * u for u in self.units) - self.total**2
+        about = self.n * self.square_total - self.total**2
         return Fraction(about, self.n * 100**self.places)
 
     @property
@@ -77,15 +93,20 @@ class Sample:
         if self.n < n:
             raise Undefined(f"needs at least {n} value{'s' if n > 1 else ''}, has {self.n}")
 
+    def at_ranks(self, low: int, high: int) -> tuple[int, int]:
+        """The values at two ranks, counted from one."""
+        ordered = sorted(self.units)
+        return ordered[low - 1], ordered[high - 1]
+
     def quantile(self, p: Fraction) -> float:
         """The quantile at rank p(n + 1), interpolated and kept inside the data: SPSS's HAVERAGE."""
         self.at_least(1)
-        ordered = sorted(self.units)
         rank = p * (self.n + 1)
         below = min(max(math.floor(rank), 1), self.n)
         above = min(below + 1, self.n)
         share = min(max(rank - below, Fraction(0)), Fraction(1))
-        value = ordered[below - 1] + share * (ordered[above - 1] - ordered[below - 1])
+        low, high = self.at_ranks(below, above)
+        value = low + share * (high - low)
         return float(value / 10**self.places)
 
 
@@ -116,8 +137,110 @@ def _places(numbers: Iterable[Decimal]) -> int:
     return max((-int(number.as_tuple().exponent) for number in numbers), default=0)
 
 
+_DEEPEST: Final = 6
+_ROOM: Final = 2**62
+
+
+class Whole(Sample):
+    """A long column as an array of whole numbers: the same exact sums, by integer arithmetic that cannot overflow.
+
+    ``whole_columns`` makes one only where every sum below stays under 2**62, so no digit differs from ``Sample``.
+    """
+
+    array: NDArray[np.int64]
+
+    def __init__(self, array: NDArray[np.int64], places: int, missing: int) -> None:
+        for name, value in (("array", array), ("places", places), ("missing", missing)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """The values one by one, for the tests that walk through them; sums never ask."""
+        return tuple(self.array.tolist())
+
+    @property
+    def n(self) -> int:
+        """How many values are there."""
+        return len(self.array)
+
+    @cached_property
+    def total(self) -> int:
+        """Exact sum, in units."""
+        return int(self.array.sum())
+
+    @cached_property
+    def square_total(self) -> int:
+        """Exact sum of squares, in units squared."""
+        return int((self.array * self.array).sum())
+
+    @cached_property
+    def distance_total(self) -> int:
+        """Exact sum of n times each value's distance from the mean: those above it minus those below, twice."""
+        above = self.array[self.array > math.floor(Fraction(self.total, self.n))]
+        return 2 * (self.n * int(above.sum()) - len(above) * self.total)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The least and the greatest value, in units."""
+        return int(self.array.min()), int(self.array.max())
+
+    @property
+    def constant(self) -> bool:
+        """Whether no two values differ."""
+        return self.n < 2 or self.ends[0] == self.ends[1]
+
+    def at_ranks(self, low: int, high: int) -> tuple[int, int]:
+        """The values at two ranks, counted from one."""
+        places = sorted({low - 1, high - 1})
+        found = np.partition(self.array, places)
+        return int(found[low - 1]), int(found[high - 1])
+
+
+def whole_columns(columns: Sequence[Any]) -> tuple[Sample, ...] | None:
+    """Arrays of numbers on one scale; None where another way is needed to be exact (deep decimals, huge numbers)."""
+    for places in range(_DEEPEST + 1):
+        found = [_as_whole(column, places) for column in columns]
+        if all(f is not None for f in found):
+            return tuple(
+                Whole(f, places, len(c) - len(f))
+                for f, c in zip(found, columns, strict=True)
+                if f is not None
+            )
+        if any(column.dtype.kind not in "iuf" for column in columns):
+            return None
+    return None
+
+
+def _as_whole(column: NDArray[Any], places: int) -> NDArray[np.int64] | None:
+    """The column in units of 10**-places, None when it does not read back to the same numbers or has no room."""
+    if column.ndim != 1 or column.dtype.kind not in "iuf":
+        return None
+    numbers = column
+    if column.dtype.kind == "f":
+        numbers = column[~np.isnan(column)]
+        scaled = np.round(numbers * 10.0**places)
+        # The decimal that was recorded is the one that reads back to the same double.
+        if not np.isfinite(numbers).all() or not (scaled / 10.0**places == numbers).all():
+            return None
+        largest = float(np.abs(scaled).max(initial=0.0))
+        units = scaled
+    else:
+        largest = float(max(abs(int(column.max(initial=0))), abs(int(column.min(initial=0))))) * 10.0**places
+        units = numbers
+    n = max(1, len(numbers))
+    if largest >= 2**52 or max(largest * largest, largest * n) * n * 4 >= _ROOM:
+        return None
+    whole: NDArray[np.int64] = units.astype(np.int64)
+    return whole if column.dtype.kind == "f" else whole * np.int64(10**places)
+
+
 def samples(*columns: Values) -> tuple[Sample, ...]:
     """Each column without its missing values, all on one scale. Raises Undefined on infinite values."""
+    if (
+        all(isinstance(column, np.ndarray) for column in columns)
+        and (large := whole_columns(columns)) is not None
+    ):
+        return large
     read = [[_recorded(value) for value in column] for column in columns]
     kept = [[number for number in column if number is not None] for column in read]
     places = max(0, *(_places(column) for column in kept)) if kept else 0

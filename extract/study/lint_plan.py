@@ -23,7 +23,7 @@ __all__ = ["plan_findings"]
 
 _SPSS_NAME, _SPSS_LABEL, _SPSS_VALUE = 64, 256, 120
 """Bytes of UTF-8 after which SPSS cuts silently: names, variable labels, value labels."""
-_SENSITIVITY: Final = ("welch", "rank", "ancova", "leave_one_out", "folded_search")
+_SENSITIVITY: Final = ("welch", "rank", "ancova", "leave_one_out", "folded_search", "multiple_imputation")
 _WINDOW: Final = re.compile(r"([a-z][a-z0-9]*)_window_(-?\d+)_(-?\d+)")
 _TERM: Final = re.compile(r"delta\(([^()]*)\)")
 _AGE: Final = re.compile(r"age_at\(\s*([^()]*?)\s*\)")
@@ -260,6 +260,7 @@ def _analysis(protocol: Protocol) -> Iterator[Finding]:
     named: tuple[tuple[str, tuple[str, ...], set[str]], ...] = (
         ("group", (plan.group,), groups),
         ("subgroups", plan.subgroups, subgroups | {"responder"}),
+        ("predictors", plan.predictors, {v.id for v in protocol.variable if not v.many}),
         ("safety", plan.safety, subgroups),
         ("sensitivity", tuple(n for n in plan.sensitivity if not _is_window(n, protocol)), tests),
     )

@@ -187,6 +187,8 @@ class Analysis(Model):
     correlate: tuple[Correlation, ...] = ()
     sensitivity: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
+    predictors: tuple[str, ...] = ()
+    """Known at the first timepoint: the multivariable model of response is of these."""
     safety: tuple[str, ...] = ()
     """Variables that count what happened to people on the way: a table of their own, not the baseline."""
     published: dict[str, str] = Field(default={})

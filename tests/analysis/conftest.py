@@ -81,7 +81,10 @@ def wide() -> pa.Table:
 
 
 def locked_from(table: pa.Table, protocol: Protocol | None = None, **more) -> Locked:
-    more = {"flow": flow(), "version": "v1", "manifest": {}, "codebook": {}} | more
+    days = {
+        (name, "T1"): [21 + (7 * i) % 15 for i in range(table.num_rows)] for name in ("vas", "esr", "crp")
+    }
+    more = {"flow": flow(), "version": "v1", "manifest": {}, "codebook": {}, "days": days} | more
     return Locked(protocol or template(), table, "ab12" * 16, **more)
 
 

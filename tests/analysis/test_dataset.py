@@ -88,7 +88,9 @@ def test_a_locked_snapshot_gives_the_numbers_of_its_people(snapshot, results):
     for mine in results.rows:
         # This snapshot has no subgroup variable, so it has fewer tests to adjust for.
         around = mine.table == "subgroup" or mine.statistic in {"p_holm", "p_bh"}
-        if around or mine.variable in {"pain_site", "adverse_event"}:
+        # What is drawn has its seed from the content, and this snapshot has no study days.
+        drawn = "seed" in mine.method or " on days " in mine.method
+        if around or drawn or mine.variable in {"pain_site", "adverse_event"}:
             continue
         same = found.find(
             mine.table, mine.variable, mine.group, mine.timepoint, mine.statistic, mine.of, mine.method

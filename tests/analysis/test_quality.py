@@ -8,6 +8,7 @@ import pytest
 
 from analysis.plan import analyse
 from analysis.report.cells import Frame, Num, plain
+from analysis.report.checklists import record, strobe
 from analysis.report.quality import gilbert
 from analysis.report.sheets import Writer
 from validate.review.agreement import Report, agreement
@@ -51,3 +52,20 @@ def test_what_no_program_knows_is_left_to_the_authors(locked, results):
     assert re.search("hypothesis", left["Blinding"])
     assert re.search("meetings", left["Monitoring"])
     assert locked.protocol.search.expression in plain(sheet.body[1].cells[1].pieces)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_strobe_and_record_are_answered_item_by_item_and_leave_the_authors_theirs(
+    simulated, results, language
+):
+    """All 22 items of STROBE (12 in five parts) and RECORD's thirteen, each with a place or left to the authors."""
+    writer = Writer(simulated, Frame(results), language)
+    for sheet, count, mine in ((strobe(writer, 1), 26, 5), (record(writer, 2), 13, 3)):
+        assert len(sheet.body) == count
+        words = [plain(row.cells[2].pieces) for row in sheet.body]
+        assert all(words)
+        assert sum(w in {"由作者撰写", "for the authors"} for w in words) == mine
+    ids = [plain(row.cells[0].pieces) for row in strobe(writer, 1).body]
+    assert {int(i.rstrip("abcde")) for i in ids} == set(range(1, 23))
+    text = " ".join(plain(row.cells[2].pieces) for row in record(writer, 2).body)
+    assert simulated.protocol.search.expression in text

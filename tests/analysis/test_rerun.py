@@ -55,7 +55,7 @@ def compare(locked, folder: Path) -> tuple[int, list, list]:
         if (
             row.value is None
             or row.statistic not in STATISTICS
-            or row.table in {"flow", "missing", "agreement"}
+            or row.table in {"flow", "missing", "agreement", "imputed"}
         ):
             continue
         key = (row.table, row.variable, row.group, row.timepoint, row.of, row.method, row.statistic)

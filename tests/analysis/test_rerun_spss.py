@@ -192,6 +192,17 @@ def covariance(tables: list[Table]) -> Found:
     yield "analysis of covariance", "df2", line(rows_of(tables, "ANOVA"), "Residual")[2]
 
 
+def logistic(tables: list[Table]) -> Found:
+    got = rows_of(tables, "Variables in the Equation")
+    own = next(row for row in got if row[0].startswith("Step"))
+    for at, name in ((2, "b"), (6, "p"), (7, "odds_ratio"), (8, "ci_low"), (9, "ci_high")):
+        yield "logistic regression, Wald interval", name, own[at]
+
+
+def window(tables: list[Table]) -> Found:
+    yield from (("Pearson correlation: T1 on days 24 to 32", s, text) for _, s, text in correlate(tables))
+
+
 def slopes(tables: list[Table]) -> Found:
     yield "analysis of covariance", "p_slopes", rows_of(tables, "Coefficients")[5][5]
 
@@ -200,7 +211,7 @@ READERS = {
     reader.__name__: reader
     for reader in (
         level, one_t, signed_rank, two_t, mann_whitney, several, kruskal, counts, correlate, ranked, fitted_line,
-        partial, covariance, slopes,
+        partial, covariance, slopes, logistic, window,
     )
 }  # fmt: skip
 """Kind of block -> (method, statistic, printed text); a statistic with a bar before it is compared by magnitude."""
@@ -244,7 +255,9 @@ def compare(locked, folder: Path) -> tuple[int, list[Any], set[Key]]:
                 else:
                     differing.append((*k, text, row.value))
     wanted = {
-        k for k, r in known.items() if r.value is not None and k[0] not in {"flow", "missing", "agreement"}
+        k
+        for k, r in known.items()
+        if r.value is not None and k[0] not in {"flow", "missing", "agreement", "imputed"}
     }
     left = {name for names in NO_COMMAND for name in names}
     return same, differing, {k for k in wanted - told if k[6] not in left and k[1] != "participants"}
@@ -263,6 +276,7 @@ def unexplained(absent: set[Key]) -> list[Key]:
             or (statistic == "estimate" and method in {"Mann-Whitney U test", "Wilcoxon signed-rank test", "Fisher exact test"})
             or method.startswith(("Kolmogorov", "r expected from", "difference of two correlations", "Dunn", "Student-Newman", "Tukey"))
             or (method == "Fisher exact test" and statistic == "p")  # tables beyond 2 x 2: an extra module of SPSS
+            or statistic in {"vif", "events", "epv", "c", "c_corrected", "slope_corrected"}  # no command, or drawn at random
             or (table == "limits" and "eta" in method)
         )  # fmt: skip
 

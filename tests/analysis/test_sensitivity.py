@@ -29,10 +29,11 @@ def test_every_declared_analysis_is_reported_or_explained(locked, page):
         "Subgroup: Pain site",
     ):
         assert re.search(rf"{words}[^\n]*Table \d+", declared), words
-    for words in ("Folded search", "t1_window_14_42"):
+    for words in ("Folded search", r"T1 days 14 to 42"):
         assert re.search(rf"{words}[^\n]*needs records that a locked dataset does not hold", declared)
     assert set(locked.protocol.analysis.sensitivity) == {
-        "welch", "rank", "ancova", "leave_one_out", "folded_search", "t1_window_14_42",
+        "welch", "rank", "ancova", "leave_one_out", "folded_search", "t1_window_24_32", "t1_window_14_42",
+        "multiple_imputation",
     }  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def test_the_ledger_counts_each_question_once_and_adjusts_all_of_them(results):
     ]  # fmt: skip
     assert [r.value for r in ledger] == pytest.approx(st.holm(raw))
     keys = [(r.variable, r.group, r.timepoint, r.of) for r in ledger]
-    assert len(set(keys)) == len(keys) == 33
+    assert len(set(keys)) == len(keys) == 38
     chosen = {r.method for r in results.rows if r.table in {"1", "2"} and r.statistic == "p" and r.chosen}
     assert {r.method.partition(": ")[2] for r in ledger} >= chosen
 

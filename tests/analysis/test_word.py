@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
 from docx import Document
 from docx.oxml.ns import qn
+from PIL import Image
 
 from analysis import report
 from analysis.plan import analyse
 from analysis.report.cells import Frame, Num, plain
+from analysis.report.numbers import shown
 from analysis.report.sheets import Writer
 from analysis.report.word import unlike
 from analysis.report.wording import LANGUAGES
@@ -145,3 +149,65 @@ def test_the_methods_paragraph_names_what_ran(documents, frame):
 def test_the_simulated_banner_stands_in_the_file_and_its_foot(documents):
     assert any("均为模拟" in p.text for p in documents["zh"].paragraphs)
     assert re.search("SIMULATED", text_of(documents["en"].sections[0].footer._element))
+
+
+@pytest.mark.skipif(
+    shutil.which("soffice") is None, reason="needs LibreOffice: apt-get install libreoffice-writer-nogui"
+)
+@pytest.mark.skipif(shutil.which("pdftoppm") is None, reason="needs poppler: apt-get install poppler-utils")
+def test_libreoffice_makes_a_pdf_with_the_hash_on_every_page(folder, simulated, tmp_path):
+    """Chinese, English and journal style; no page is blank, Chinese characters have glyphs, three tables keep their words."""
+    names = [f"report-{kind}.docx" for kind in ("zh", "en", "en-journal")]
+    subprocess.run(
+        ["soffice", f"-env:UserInstallation=file://{tmp_path / 'profile'}", "--headless", "--convert-to", "pdf",
+         "--outdir", str(tmp_path), *(str(folder / name) for name in names)],
+        check=True, capture_output=True, timeout=180,
+    )  # fmt: skip
+    for name in names:
+        pdf = tmp_path / name.replace(".docx", ".pdf")
+        text = subprocess.run(
+            ["pdftotext", "-layout", str(pdf), "-"], check=True, capture_output=True, text=True
+        ).stdout
+        pages = text.split("\f")[:-1]
+        assert 8 <= len(pages) <= 24
+        for number, page in enumerate(pages, start=1):
+            assert simulated.logical_hash in page
+            assert f"{number} / {len(pages)}" in page
+        for words in (
+            ("基线特征", "表1", "表3", "病例筛选流程") if "zh" in name else ("Baseline", "Table 1", "Table 3")
+        ):
+            assert words in text.replace("表 ", "表"), words
+        subprocess.run(
+            ["pdftoppm", "-r", "30", "-gray", "-png", str(pdf), str(tmp_path / pdf.stem)], check=True
+        )
+        for picture in sorted(tmp_path.glob(f"{pdf.stem}-*.png")):
+            with Image.open(picture) as page:
+                dark = sum(page.histogram()[:128]) / (page.width * page.height)
+            assert 0.001 < dark < 0.5, picture.name
+
+
+def test_english_journals_get_their_own_habits_for_the_same_numbers(folder, frame):
+    """Mean (SD), No. (%), P without its zero and no column of statistics in Table 1; each number still the frame's."""
+    path = folder / "report-en-journal.docx"
+    seen, problems = unlike(path, frame)
+    assert problems == []
+    assert seen > 500
+    document = Document(str(path))
+    one = document.tables[0]
+    heads = [c.text for c in one.rows[0].cells]
+    assert heads[-1] == "P"
+    assert "Statistic" not in heads
+    cells = [c.text for row in one.rows[1:] for c in row.cells]
+    assert not [c for c in cells if "±" in c]
+    assert any(re.fullmatch(r"[\d.]+ \([\d.]+\)†?", c) for c in cells)
+    assert any("No. (%)" in c for c in cells)
+    last = [row.cells[-1].text.rstrip("†") for row in one.rows[1:] if row.cells[-1].text]
+    assert all(re.fullmatch(r"<\.001|>\.99|\.\d{2,3}", p) for p in last), last
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0004, "<.001"), (0.0042, ".004"), (0.03, ".03"), (0.0496, ".050"), (0.314, ".31"), (0.996, ">.99")],
+)
+def test_p_of_english_journals(value, text):
+    assert shown(value, "pe") == text

@@ -50,7 +50,7 @@ class Part:
     around: Sequence[Sheet]
     routing: Sheet | None
     printed: Sheet | None
-    quality: Sheet | None
+    quality: Sequence[Sheet]
 
 
 def _tip(row: Result, language: Language) -> str:

@@ -18,7 +18,7 @@ import pymysql
 import sqlalchemy as sa
 
 from extract.his.engines.base import Engine
-from extract.his.engines.odbc import OdbcEngine
+from extract.his.engines.odbc import OdbcEngine, connection_string
 from extract.his.engines.relational import RelationalEngine
 
 ROWS = int(os.environ.get("BENCH_ROWS", "200000"))
@@ -62,12 +62,34 @@ def bench_engines() -> Iterator[Contender]:
     }
     for title, url in urls.items():
         yield title, lambda url=url: _read(url)  # type: ignore[misc]
+    yield "PostgreSQL, ADBC: bare columns", lambda: _adbc(urls["PostgreSQL, psycopg"])
+    yield "MariaDB, arrow-odbc: bare columns", lambda: _arrow_odbc(urls["MariaDB, ODBC"])
 
 
 def _read(url: str) -> int:
     with contextlib.closing(_opened(url)) as engine:
         sql = "SELECT l.no, l.name, l.at_time, l.result FROM lab l"
         return sum(batch.num_rows for batch in engine.stream(sql, {}, SCHEMA, batch_rows=20_000))
+
+
+def _adbc(url: str) -> int:
+    import adbc_driver_postgresql.dbapi as adbc
+
+    with adbc.connect(url.replace("+psycopg", "")) as server, server.cursor() as cursor:
+        cursor.execute("SELECT l.no, l.name, l.at_time, l.result FROM lab l")
+        return sum(batch.num_rows for batch in cursor.fetch_record_batch())
+
+
+def _arrow_odbc(url: str) -> int:
+    import arrow_odbc
+
+    server = arrow_odbc.connect(f"{connection_string(url)};NO_CACHE=1;FORWARDONLY=1;CHARSET=utf8mb4")
+    return sum(
+        batch.num_rows
+        for batch in server.read_arrow_batches(
+            "SELECT l.no, l.name, l.at_time, l.result FROM lab l", batch_size=20_000
+        )
+    )
 
 
 def _opened(url: str) -> Engine:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import polars as pl
 import pyarrow as pa
 
+from extract.chart.association import associated
 from extract.chart.copied import Mention, copied
 from extract.chart.screening import Screening
 from extract.his.landing import Landing
@@ -22,13 +23,16 @@ from extract.study.folding import fold
 from extract.study.keywords import Leaf, Matcher
 from extract.study.protocol import Protocol
 
-__all__ = ["diagnose", "explore"]
+__all__ = ["diagnose", "diagnosis"]
 
 _UNKNOWN: Final = ""
+_NOTES: Final = 4000
+"""Notes with a hit, and as many without, whose words are compared."""
+_CODES: Final = 20
 _Match = dict[str, Any]
 
 
-def explore(folder: StudyFolder) -> dict[str, Any]:
+def diagnosis(folder: StudyFolder) -> dict[str, Any]:
     """``diagnose`` of a study's folder. Raises NotReady before the first screening."""
     screening = Screening.load(folder)
     landing = Landing(folder.landing)
@@ -66,6 +70,8 @@ def diagnose(
         }
         for leaf in matcher.leaves
     ]
+    ours, others = _notes(screening, tables["document"], matched)
+    words = [*(leaf.term for leaf in matcher.leaves), *_declared_words(protocol)]
     return {
         "study": protocol.study.id,
         "visits": len(rows),
@@ -73,6 +79,8 @@ def diagnose(
         "patients": len({row["patient_id"] for row in matched}),
         "negated_only": sum(row["negated_only"] for row in matched),
         "terms": terms,
+        "associated": associated(ours, others, words),
+        "coded": _coded(rows, screening, tables, visits, protocol),
         "overlap": list(_overlap(matcher.leaves, matched)),
         "together": _together(matcher.leaves, matched),
         **_when_and_where(matcher.leaves, matched, visits),
@@ -80,11 +88,75 @@ def diagnose(
 
 
 def _tables(landing: Landing) -> dict[str, pa.Table]:
-    dated = {"document": ["written_at"]}
+    more = {"document": ["written_at", "patient_id"], "diagnosis": ["code"]}
     return {
-        table: landing.current(table, [column, *dated.get(table, ())])
+        table: landing.current(table, [column, *more.get(table, ())])
         for table, column in HIT_COLUMNS.values()
     }
+
+
+def _declared_words(protocol: Protocol) -> Iterator[str]:
+    for listed in (*protocol.search.synonyms.values(), *protocol.search.look_alike.values()):
+        yield from listed
+
+
+def _notes(
+    screening: Screening, documents: pa.Table, matched: list[_Match]
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(patient, text) of notes with a keyword of a matched visit, and of notes without any; an even sample of each."""
+    hit = {
+        id_
+        for id_, kind in zip(
+            screening.evidence["record_id"].to_pylist(), screening.evidence["kind"].to_pylist(), strict=True
+        )
+        if kind == "keyword"
+    }
+    inside = {row["visit_id"] for row in matched}
+    linked = dict(
+        zip(screening.links["record_id"].to_pylist(), screening.links["visit_id"].to_pylist(), strict=True)
+    )
+    columns = (documents[name].to_pylist() for name in ("record_id", "patient_id", "text"))
+    ours: list[tuple[str, str]] = []
+    others: list[tuple[str, str]] = []
+    for id_, patient, text in sorted(zip(*columns, strict=True)) if documents.num_rows else ():
+        if text:
+            is_ours = id_ in hit and linked.get(id_) in inside
+            (ours if is_ours else others).append((patient, text))
+    return ours[:: len(ours) // _NOTES + 1], others[:: len(others) // _NOTES + 1]
+
+
+def _coded(
+    rows: list[_Match],
+    screening: Screening,
+    tables: dict[str, pa.Table],
+    visits: pa.Table,
+    protocol: Protocol,
+) -> list[dict[str, Any]]:
+    """Diagnosis codes of matched visits, by category, and the visits of the dates that have one and no match.
+
+    Where a category is common among matched visits, its other visits are where the expression may have missed some.
+    """
+    matched = {row["visit_id"] for row in rows if row["matched"]}
+    inside = {
+        id_
+        for id_, at in zip(visits["visit_id"].to_pylist(), visits["started_at"].to_pylist(), strict=True)
+        if at is not None and protocol.search.from_ <= at.date() <= protocol.search.to
+    }
+    linked = dict(
+        zip(screening.links["record_id"].to_pylist(), screening.links["visit_id"].to_pylist(), strict=True)
+    )
+    table = tables["diagnosis"]
+    of: defaultdict[str, set[str]] = defaultdict(set)
+    for id_, code in zip(table["record_id"].to_pylist(), table["code"].to_pylist(), strict=True):
+        visit = linked.get(id_)
+        if code and visit is not None and visit in inside:
+            of[code[:3].upper()].add(visit)
+    told = [
+        {"code": code, "matched": len(seen & matched), "unmatched": len(seen - matched)}
+        for code, seen in of.items()
+    ]
+    told.sort(key=lambda one: (-int(str(one["matched"])), str(one["code"])))
+    return [one for one in told if one["matched"]][:_CODES]
 
 
 def _needed(matcher: Matcher, leaf: int, row: _Match) -> bool:

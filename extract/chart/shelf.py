@@ -55,7 +55,7 @@ class Shelf:
         return cls(place, records, pl.read_parquet(place / "visits.parquet"))
 
     def texts(self, table: str, column: str) -> Iterator[tuple[pl.Series, pl.DataFrame]]:
-        """Part by part: the current texts of a column, and beside each ``visit, patient, month, department``."""
+        """Part by part: the current texts of a column, and beside each its ``visit``, null for none."""
         rows = pl.read_parquet(self.folder / f"{table}.parquet")
         for (part,), frame in rows.group_by("part", maintain_order=True):
             series = pl.read_parquet(self.records / table / str(part), columns=[column])[column]
@@ -113,9 +113,7 @@ def _make(folder: StudyFolder, landing: Landing, place: Path, records: Path, sta
         placed = pl.concat(where).collect() if where else _NOWHERE
         placed.unique(["record_id", "version"], keep="first").join(found, on=["record_id", "version"]).join(
             visits, on="visit_id", how="left"
-        ).sort("part", "row").select("part", "row", "visit", "patient").write_parquet(
-            fresh / f"{table}.parquet"
-        )
+        ).sort("part", "row").select("part", "row", "visit").write_parquet(fresh / f"{table}.parquet")
     visits.drop("visit_id").write_parquet(fresh / "visits.parquet")
     (fresh / "state.json").write_text(json.dumps(state), encoding="utf-8")
     shutil.rmtree(place, ignore_errors=True)

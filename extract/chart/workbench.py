@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from extract.chart.shelf import Shelf
@@ -49,8 +51,7 @@ def explore(folder: StudyFolder, terms: Sequence[str] = (), *, examples: int = 0
     matcher = Matcher.of(search)
     shelf = Shelf.of(folder)
     scan = WordScan(search, matcher)
-    found: list[pl.DataFrame] = []
-    alike: list[pl.DataFrame] = []
+    tally = _Tally(len(matcher.leaves), shelf.visits)
     shown: dict[int, list[str]] = {leaf.index: [] for leaf in matcher.leaves}
     looked = 0
     for scope in dict.fromkeys(scope for leaf in matcher.leaves for scope in leaf.scopes):
@@ -59,120 +60,126 @@ def explore(folder: StudyFolder, terms: Sequence[str] = (), *, examples: int = 0
         for series, rows in shelf.texts(table, column):
             looked += len(series)
             scanned: Scanned = scan.texts(series, scope) if free else scan.names(series, scope)
-            found += [_rows(rows, hit, leaf) for leaf, hit in scanned.hits.items()]
-            alike += [_rows(rows, hit, leaf) for leaf, hit in scanned.alike.items()]
+            tally.add(rows["visit"].fill_null(-1).to_numpy(), scanned)
             if examples and free:
                 _show(shown, series, scanned, matcher, scope, examples)
-    inside = shelf.visits.filter(pl.col("day").is_between(search.from_, search.to))
-    hits = pl.concat(found) if found else _NONE
-    told = _counted(matcher, hits, pl.concat(alike) if alike else _NONE, inside)
+    inside = shelf.visits["day"].is_between(search.from_, search.to).fill_null(value=False).to_numpy()
+    told = _counted(matcher, tally, inside)
     if examples:
         for one, leaf in zip(told["terms"], matcher.leaves, strict=True):
             one["examples"] = shown[leaf.index]
-    return {"study": protocol.study.id, "records": looked, "visits": inside.height, **told}
+    return {"study": protocol.study.id, "records": looked, "visits": int(inside.sum()), **told}
 
 
-_NONE: Final = pl.DataFrame(schema={"visit": pl.UInt32, "patient": pl.Int32, "leaf": pl.Int32})
+class _Tally:
+    """What was found, by leaf: whether each visit has it, and how many records do."""
+
+    def __init__(self, leaves: int, visits: pl.DataFrame) -> None:
+        self.visits = visits
+        # One place more than there are visits: -1 stands for "no visit".
+        self.found = np.zeros((leaves, visits.height + 1), dtype=bool)
+        self.records = np.zeros(leaves, dtype=np.int64)
+        self.unlinked = np.zeros(leaves, dtype=np.int64)
+        self.alike = np.zeros(leaves, dtype=np.int64)
+
+    def add(self, visit: npt.NDArray[np.int64], scanned: Scanned) -> None:
+        """Hits of one column of one part; ``visit`` says whose each row is."""
+        for leaf, rows in scanned.hits.items():
+            of = visit[rows.to_numpy()]
+            self.found[leaf, of] = True
+            self.records[leaf] += len(of)
+            self.unlinked[leaf] += int((of < 0).sum())
+        for leaf, rows in scanned.alike.items():
+            self.alike[leaf] += len(rows)
 
 
-def _rows(rows: pl.DataFrame, at: pl.Series, leaf: int) -> pl.DataFrame:
-    return rows[at].select("visit", "patient", pl.lit(leaf, pl.Int32).alias("leaf"))
-
-
-def _counted(
-    matcher: Matcher, hits: pl.DataFrame, alike: pl.DataFrame, inside: pl.DataFrame
-) -> dict[str, Any]:
-    within = hits.select("visit", "leaf").unique().join(inside, on="visit")
-    # A visit's terms as one number: bit i is leaf i.
-    sets = within.group_by("visit").agg(
-        (pl.lit(1, pl.UInt64) * (2 ** pl.col("leaf").cast(pl.UInt64))).sum().alias("mask")
-    )
-    masks = dict(sets.group_by("mask").len().iter_rows())
-    chosen = {mask: matcher.decide(_leaves(mask)) for mask in masks}
-    keep = pl.Series([mask for mask, is_in in chosen.items() if is_in], dtype=pl.UInt64)
-    matched = sets.filter(pl.col("mask").is_in(keep.implode())).join(inside, on="visit")
-    names = {leaf.index: leaf.term for leaf in matcher.leaves}
-    records, unlinked = _by_leaf(hits), _by_leaf(hits.filter(pl.col("visit").is_null()))
-    visits = _by_leaf(within)
-    patients = dict(within.group_by("leaf").agg(pl.col("patient").n_unique()).iter_rows())
-    others = _by_leaf(alike)
+def _counted(matcher: Matcher, tally: _Tally, inside: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    found = tally.found[:, :-1] & inside
+    some = np.flatnonzero(found.any(axis=0))
+    found = found[:, some]
+    people = tally.visits["patient"].to_numpy()[some]
+    # A visit's terms as a row of bits; equal rows are one combination.
+    packed, which = np.unique(np.packbits(found, axis=0), axis=1, return_inverse=True)
+    which = which.ravel()
+    sets = np.unpackbits(packed, axis=0, count=len(matcher.leaves)).astype(bool)
+    leaves = [set(np.flatnonzero(sets[:, i]).tolist()) for i in range(sets.shape[1])]
+    counts = np.bincount(which, minlength=len(leaves)).tolist()
+    chosen = [matcher.decide(one) for one in leaves]
+    matched = np.array(chosen, dtype=bool)[which]
+    combined = list(zip(leaves, counts, chosen, strict=True))
     terms = [
         {
             "term": leaf.term,
             "fields": list(leaf.scopes),
-            "records": records.get(leaf.index, 0),
-            "unlinked": unlinked.get(leaf.index, 0),
-            "visits": visits.get(leaf.index, 0),
-            "patients": patients.get(leaf.index, 0),
-            "matched": sum(n for mask, n in masks.items() if chosen[mask] and mask >> leaf.index & 1),
+            "records": int(tally.records[leaf.index]),
+            "unlinked": int(tally.unlinked[leaf.index]),
+            "visits": int(found[leaf.index].sum()),
+            "patients": _people(people[found[leaf.index]]),
+            "matched": sum(n for one, n, is_in in combined if is_in and leaf.index in one),
             "needed": sum(
                 n
-                for mask, n in masks.items()
-                if chosen[mask]
-                and mask >> leaf.index & 1
-                and not matcher.decide(_leaves(mask) - {leaf.index})
+                for one, n, is_in in combined
+                if is_in and leaf.index in one and not matcher.decide(one - {leaf.index})
             ),
-            "look_alikes": others.get(leaf.index, 0),
+            "look_alikes": int(tally.alike[leaf.index]),
         }
         for leaf in matcher.leaves
     ]
-    together = sorted(((n, mask) for mask, n in masks.items()), key=lambda one: (-one[0], one[1]))
+    names = {leaf.index: leaf.term for leaf in matcher.leaves}
+    together = sorted(combined, key=lambda one: (-one[1], sorted(one[0])))
     return {
-        "matched": matched.height,
-        "patients": matched["patient"].n_unique(),
+        "matched": int(matched.sum()),
+        "patients": _people(people[matched]),
         "terms": terms,
         "together": [
-            {"terms": [names[i] for i in sorted(_leaves(mask))], "visits": n, "matched": chosen[mask]}
-            for n, mask in together[:_SHOWN]
+            {"terms": [names[i] for i in sorted(one)], "visits": n, "matched": is_in}
+            for one, n, is_in in together[:_SHOWN]
         ],
-        "overlap": _overlap(names, masks),
-        "months": _yield(matched, within, "month", names),
-        "departments": _yield(matched, within, "department", names),
+        "overlap": _overlap(names, combined),
+        **{
+            f"{by}s": _yield(by, tally.visits[by].gather(some), found, matched, people, names)
+            for by in ("month", "department")
+        },
     }
 
 
-def _leaves(mask: int) -> set[int]:
-    return {i for i in range(mask.bit_length()) if mask >> i & 1}
+def _people(patients: npt.NDArray[np.int32]) -> int:
+    return int(np.count_nonzero(np.bincount(patients))) if len(patients) else 0
 
 
-def _by_leaf(frame: pl.DataFrame) -> dict[int, int]:
-    return dict(frame.group_by("leaf").len().iter_rows())
-
-
-def _overlap(names: dict[int, str], masks: dict[int, int]) -> list[dict[str, Any]]:
+def _overlap(names: dict[int, str], combined: list[tuple[set[int], int, bool]]) -> list[dict[str, Any]]:
     """Visits that two terms share, by pair."""
     pairs = [
-        {
-            "terms": [names[i], names[j]],
-            "visits": sum(n for mask, n in masks.items() if mask >> i & mask >> j & 1),
-        }
+        (sum(n for one, n, _ in combined if {i, j} <= one), names[i], names[j])
         for i in names
         for j in names
         if i < j
     ]
-    return sorted((pair for pair in pairs if pair["visits"]), key=lambda pair: -int(str(pair["visits"])))
+    return [{"terms": [i, j], "visits": n} for n, i, j in sorted(pairs, key=lambda pair: -pair[0]) if n]
 
 
 def _yield(
-    matched: pl.DataFrame, within: pl.DataFrame, by: str, names: dict[int, str]
+    by: str,
+    column: pl.Series,
+    found: npt.NDArray[np.bool_],
+    matched: npt.NDArray[np.bool_],
+    people: npt.NDArray[np.int32],
+    names: dict[int, str],
 ) -> list[dict[str, Any]]:
-    counts = {
-        key: (visits, patients)
-        for key, visits, patients in matched.group_by(by)
-        .agg(pl.len().alias("visits"), pl.col("patient").n_unique().alias("patients"))
-        .iter_rows()
-    }
-    each: dict[str, dict[int, int]] = {}
-    for key, leaf, n in within.group_by(by, "leaf").len().iter_rows():
-        each.setdefault(key, {})[leaf] = n
+    keys = column.unique().sort()
+    code = column.replace_strict(keys, range(len(keys)), return_dtype=pl.Int32).to_numpy()
+    visits = np.bincount(code[matched], minlength=len(keys))
+    each = {name: np.bincount(code[found[leaf]], minlength=len(keys)) for leaf, name in names.items()}
+    pairs = pl.DataFrame({"code": code[matched], "patient": people[matched]}).unique()
+    patients = np.bincount(pairs["code"].to_numpy(), minlength=len(keys))
     return [
         {
-            by: key,
-            "visits": counts.get(key, (0, 0))[0],
-            "patients": counts.get(key, (0, 0))[1],
-            "terms": {name: each[key].get(leaf, 0) for leaf, name in names.items()},
+            by: str(key),
+            "visits": int(visits[i]),
+            "patients": int(patients[i]),
+            "terms": {name: int(counts[i]) for name, counts in each.items()},
         }
-        for key in sorted(each)
+        for i, key in enumerate(keys)
     ]
 
 

@@ -13,7 +13,7 @@ import typer
 
 from extract.errors import NotFound, Refused
 from flows.cli.arguments import Study
-from flows.cli.output import AsJson, result, table
+from flows.cli.output import AsJson, result, table, talk
 
 __all__ = ["register"]
 
@@ -29,7 +29,7 @@ class TermsAct(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add this module's verbs to ``app``."""
-    for verb in (annotate, terms, explore):
+    for verb in (annotate, terms, explore, diagnose):
         app.command()(verb)
 
 
@@ -149,19 +149,105 @@ def _news(since: dict[str, Any]) -> Iterable[str]:
     yield f"  {since['new_hits']} hits of the tests are new, {since['lost_hits']} are gone"
 
 
-def explore(study: Study = _HERE, as_json: AsJson = False) -> None:
-    """What the search brought in: each term's visits, overlaps, look-alikes, months and departments.
+def explore(
+    study: Study = _HERE,
+    term: Annotated[
+        list[str] | None,
+        typer.Option(help="A term to try instead of the study's expression; may be repeated."),
+    ] = None,
+    examples: Annotated[
+        int, typer.Option(min=0, help="Texts of each term to show: prints patient data.")
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """What terms bring in, counted over everything that has landed: overlaps, look-alikes, months, departments.
 
-    Reads what has landed and the last screening; counts only, no patient's text.
+    Counts only; with --examples also texts around hits, which are patient data.
     """
-    from extract.chart.diagnostics import explore as explored
+    from extract.chart.workbench import explore as explored
     from extract.study.folder import StudyFolder
 
-    told = explored(StudyFolder.at(study))
+    if examples:
+        talk("The examples below are patient data.")
+    told = explored(StudyFolder.at(study), term or (), examples=examples)
     result(told, as_json, lambda: _explored(told))
 
 
 def _explored(told: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"{told['study']}: {told['records']} texts; {told['matched']} of {told['visits']} visits, "
+        f"{told['patients']} patients satisfy the search"
+    )
+    yield ""
+    keys = ("term", "records", "unlinked", "visits", "patients", "matched", "needed", "look_alikes")
+    yield from table(
+        [key.replace("_", "-") for key in keys], ([one[k] for k in keys] for one in told["terms"])
+    )
+    yield ""
+    yield from _upset(told)
+    for what in ("month", "department"):
+        yield ""
+        names = [one["term"] for one in told["terms"]]
+        yield from table(
+            (what, "visits", "patients", *names),
+            (
+                [
+                    one[what] or "(unknown)",
+                    one["visits"],
+                    one["patients"],
+                    *(one["terms"][name] for name in names),
+                ]
+                for one in told[f"{what}s"]
+            ),
+        )
+    for one in told["terms"]:
+        for text in one.get("examples", ()):
+            yield f"{one['term']}: …{text}…"
+
+
+def _upset(told: dict[str, Any]) -> Iterator[str]:
+    """Which terms stand together: a column of dots for each term, a bar for the visits."""
+    names = [one["term"] for one in told["terms"]]
+    most = max((one["visits"] for one in told["together"]), default=1)
+    yield from table(
+        (*names, "visits", "in", ""),
+        (
+            [
+                *("●" if name in one["terms"] else "·" for name in names),
+                one["visits"],
+                "+" if one["matched"] else "-",
+                "▇" * max(1, round(30 * one["visits"] / most)),
+            ]
+            for one in told["together"]
+        ),
+    )
+
+
+def diagnose(
+    study: Study = _HERE,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for diagnostics.json, .svg and .png as well; made if needed.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the search brought in, as screened: which term, negated and copied hits, words and codes it does not ask for.
+
+    Reads what has landed and the last screening; counts only, no patient's text.
+    """
+    from extract.chart.diagnostics import diagnosis
+    from extract.study.folder import StudyFolder
+    from flows.diagnosis_figure import draw
+
+    told = diagnosis(StudyFolder.at(study))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        written = out / "diagnostics.json"
+        written.write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
+        told["files"] = [str(written), *(str(file) for file in draw(told, out))]
+    result(told, as_json, lambda: _diagnosed(told))
+
+
+def _diagnosed(told: dict[str, Any]) -> Iterator[str]:
     yield (
         f"{told['study']}: {told['matched']} visits of {told['patients']} patients satisfy the search, "
         f"{told['negated_only']} of them by negated mentions only"
@@ -171,10 +257,7 @@ def _explored(told: dict[str, Any]) -> Iterator[str]:
         ("term", "visits", "matched", "needed", "hits", "negated", "copied"),
         (
             [
-                t["term"],
-                t["visits"],
-                t["matched"],
-                t["needed"],
+                *(t[k] for k in ("term", "visits", "matched", "needed")),
                 sum(t["hits"].values()),
                 t["hits"].get("negated", 0),
                 t["copied"],
@@ -190,6 +273,19 @@ def _explored(told: dict[str, Any]) -> Iterator[str]:
     if alike:
         yield ""
         yield from table(("look-alike of", "word", "records", "visits", "spared"), alike)
+    yield ""
+    yield from table(
+        ("not in the expression", "notes with", "of matched", "of others", "log-likelihood"),
+        (
+            [a["word"], a["notes"], f"{a['share']:.1%}", f"{a['elsewhere']:.1%}", f"{a['g2']:.0f}"]
+            for a in told["associated"]
+        ),
+    )
+    yield ""
+    yield from table(
+        ("ICD category", "visits in", "visits out"),
+        ([one["code"], one["matched"], one["unmatched"]] for one in told["coded"]),
+    )
     yield ""
     yield from table(
         ("together", "visits"), ([" + ".join(t["terms"]), t["visits"]] for t in told["together"])

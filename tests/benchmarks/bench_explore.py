@@ -69,7 +69,6 @@ def landed(notes: int) -> StudyFolder:
         index.select(
             (pl.lit(f"{turn} ") + texts["text"]).alias("text"),
             (pl.col("visit") + turn * visits.height).alias("visit"),
-            (pl.col("patient") + turn * patients).alias("patient"),
         )
         for turn in range(many)
     ]
@@ -84,7 +83,6 @@ def landed(notes: int) -> StudyFolder:
                 pl.lit(name).alias("part"),
                 pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
                 pl.col("visit").cast(pl.UInt32),
-                pl.col("patient").cast(pl.Int32),
             )
         )
     pl.concat(placed).write_parquet(shelf / "document.parquet")

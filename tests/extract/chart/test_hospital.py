@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from extract.chart.diagnostics import explore
+from extract.chart.diagnostics import diagnosis
 from extract.chart.funnel import funnel
 from extract.chart.screening import Screening, screen
 from extract.chart.why import why
@@ -133,10 +133,10 @@ def test_why_answers_for_patients_and_visits(hospital):
         why(folder, "nobody")
 
 
-def test_what_explore_counts_is_what_was_screened(hospital):
+def test_what_diagnosis_counts_is_what_was_screened(hospital):
     """Matched visits by month, by department and by combination of terms all add up to the screening's."""
     folder, screening, _ = hospital
-    told = explore(folder)
+    told = diagnosis(folder)
     assert told["matched"] == sum(screening.matches["matched"].to_pylist()) > 0
     for parts in ("months", "departments", "together"):
         assert sum(one["visits"] for one in told[parts]) == told["matched"]

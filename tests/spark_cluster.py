@@ -48,7 +48,7 @@ class Cluster:
         """How many it has."""
         try:
             return int(self.told()["aliveworkers"])
-        except OSError:  # the page is not there yet
+        except (OSError, ValueError):  # the page is not there yet, or half there
             return 0
 
 

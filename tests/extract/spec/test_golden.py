@@ -147,3 +147,67 @@ def test_a_time_in_a_key_is_written_the_same_everywhere():
     )
     assert "AS CHAR(30)" in said(asked, "mysql")
     assert said(asked, "mariadb") == asked
+
+
+KNOWN = {
+    "mssql": {"CAST", "COALESCE", "CONVERT", "COUNT", "LOWER", "MAX", "RIGHT", "SUBSTRING"},
+    "oracle": {"CAST", "COALESCE", "COUNT", "LOWER", "LPAD", "MAX", "NVL", "NVL2", "SUBSTR", "TO_CLOB", "TO_DATE"},
+}  # fmt: skip
+"""Functions that SQL Server 2005 and Oracle 10g have; LEN, CONCAT, IIF, TRY_CAST, LISTAGG, STRING_AGG came later."""
+TYPES = {"VARCHAR", "NVARCHAR", "VARCHAR2", "DATETIME"}
+
+
+def test_every_function_is_one_that_an_old_server_has(composed):
+    dialect, found = composed
+    for one in found:
+        text = re.sub(r"'(?:[^']|'')*'", "''", one.sql)
+        called = set(re.findall(r"\b([A-Za-z_]\w*)\(", text)) - TYPES
+        assert called <= KNOWN[dialect] | {"IN"}, called - KNOWN[dialect]
+
+
+def test_what_one_of_them_says_otherwise_is_said_so(composed):
+    """No || on SQL Server; on Oracle no + between texts, no AS before a table's alias, no VARCHAR without a width."""
+    dialect, found = composed
+    for one in found:
+        text = re.sub(r"'(?:[^']|'')*'", "''", one.sql)
+        if dialect == "mssql":
+            assert "||" not in text
+            assert not re.search(r"\bSUBSTR\(|\bLENGTH\(|\bFROM dual\b|:=", text, re.IGNORECASE)
+        else:
+            assert "+" not in text
+            assert not re.search(r"\b(?:FROM|JOIN)\s+\w+\s+AS\s", text)
+            assert not re.search(r"\)\s+AS\s+\w+\s*(?:\n\s*)?(?:ON|JOIN|LEFT|WHERE)\b", text)
+        assert not re.search(r"\bVARCHAR2?\b(?!\()", text)
+        assert "[" not in text
+        assert '"' not in text
+        assert "`" not in text
+
+
+def test_no_long_text_is_compared_sorted_or_made_distinct(composed):
+    """A CLOB or ntext may be searched and read: DISTINCT, GROUP BY, ORDER BY and UNION over one are refused."""
+    dialect, found = composed
+    for one in found:
+        tree = sqlglot.parse_one(one.sql, read=PARSED_AS[dialect])
+        assert tree.find(exp.Order) is None
+        for select in tree.find_all(exp.Select):
+            if select.args.get("distinct") or select.args.get("group"):
+                named = {
+                    column.name.lower()
+                    for column in select.find_all(exp.Column)
+                    if column.parent_select is select
+                }
+                assert not named & {"text", "report_text", "mr_content", "note_text"}
+        for union in tree.find_all(exp.Union):
+            if union.args.get("distinct"):
+                assert set(union.named_selects) == {"patient_id"}
+
+
+def test_keys_and_days_are_bound_as_what_they_are_and_never_written_into_the_text(composed):
+    """No literal of a day, and no value of a search, stands in a statement."""
+    _, found = composed
+    for one in found:
+        assert not re.search(r"'\d{8}'|'\d{4}-\d{2}-\d{2}", one.sql)
+        assert names(one.sql) == set(one.params)
+        for name, value in one.params.items():
+            if is_term(name):
+                assert str(value).strip("%") not in one.sql

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from extract.study.shared_terms import taken_in
 
 __all__ = [
     "Criterion",
@@ -103,6 +105,13 @@ class Search(Model):
     """Used when ``match`` is ``folded``: term -> other spellings that count as the same."""
     look_alike: dict[str, list[str]] = {}
     """Term -> longer strings that contain it and are something else; never a hit by themselves."""
+    terms: tuple[str, ...] = ()
+    """Shared term sets by name and version (``pain-zh-v1``), whose synonyms and look-alikes are taken in."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shared(cls, given: Any) -> Any:
+        return taken_in(given) if isinstance(given, dict) and given.get("terms") else given
 
 
 class Timepoint(Model):

@@ -215,8 +215,12 @@ class Protocol(Model):
     @property
     def hash(self) -> str:
         """SHA-256 of the canonical JSON of the model, 64 hex digits."""
+        said = self.model_dump(mode="json", by_alias=True)
+        if not said["search"]["terms"]:
+            # A study that names no term set is what it was before there were any.
+            del said["search"]["terms"]
         text = json.dumps(
-            self.model_dump(mode="json", by_alias=True),
+            said,
             ensure_ascii=False,
             sort_keys=True,
             separators=(",", ":"),

@@ -110,13 +110,17 @@ def queue(study: Path, run: str) -> Manifest:
     from extract.study.database import StudyDatabase
     from validate.review.queue import enqueue
     from validate.review.quoted import now_said
+    from validate.review.withheld import withheld
 
     folder = StudyFolder.at(study)
     protocol = folder.protocol()
     landing = Landing(folder.landing)
     try:
         with StudyDatabase.open(folder, protocol) as database:
-            return dict(enqueue(database, protocol, Screening.load(folder), run, texts=now_said(landing)))
+            declined = withheld(folder).patients
+            screening = Screening.load(folder)
+            texts = now_said(landing)
+            return dict(enqueue(database, protocol, screening, run, texts=texts, withheld=declined))
     finally:
         landing.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -16,11 +16,13 @@ import pyarrow.compute as pc
 
 from extract.chart.people import survivors
 from extract.chart.screening import Screening
+from extract.errors import Refused
 from extract.his.landing import Landing
 from extract.study.folder import StudyFolder
 from extract.study.protocol import Protocol
 from validate.desk.drawing import Timeline, Trend, timeline, trend
 from validate.desk.marks import PRESENT, Mark, Part, parts
+from validate.review.withheld import Withheld, WithheldList
 
 __all__ = ["Chart", "Charts", "Note", "Row", "Visit"]
 
@@ -78,8 +80,14 @@ class Chart:
     """One patient's records and the screening's evidence in them."""
 
     def __init__(
-        self, records: Mapping[str, list[dict[str, Any]]], evidence: list[dict[str, Any]], t0: Record | None
+        self,
+        records: Mapping[str, list[dict[str, Any]]],
+        evidence: list[dict[str, Any]],
+        t0: Record | None,
+        kept_back: int = 0,
     ) -> None:
+        self.kept_back = kept_back
+        """How many records the law keeps from this study; they are in no other part of this chart."""
         self._records = records
         self._t0 = t0
         dated = {"patient": "birth_date", "visit": "started_at", "lab": "specimen_at"}
@@ -210,6 +218,7 @@ class Charts:
 
     def __init__(self, folder: StudyFolder) -> None:
         self._folder = folder
+        self._withheld = WithheldList(folder)
         self._guard = threading.Lock()
         self._looked = 0.0
         self._run = ""
@@ -225,12 +234,19 @@ class Charts:
         """The chart of a patient."""
         self._refresh()
         ids = [patient_id, *self._ids.get(patient_id, [])]
+        listed = self._withheld.now()
+        if listed.patients & {*ids}:
+            raise Refused("this patient has declined: the chart is shown to nobody", "Go back to your work.")
         records = {
             table: [row for one in ids for row in held.of(one)] for table, held in self._tables.items()
         }
-        return Chart(
-            records, self._evidence.of(patient_id), next(iter(self._candidates.of(patient_id)), None)
-        )
+        records, gone = _shown(records, listed)
+        evidence = [row for row in self._evidence.of(patient_id) if row["record_id"] not in gone]
+        return Chart(records, evidence, next(iter(self._candidates.of(patient_id)), None), len(gone))
+
+    def declined(self, patients: Collection[str]) -> int:
+        """How many of ``patients`` have declined."""
+        return len(self._withheld.now().patients & {*patients})
 
     def cited(self, chart: Chart, patient_id: str) -> dict[str, list[dict[str, Any]]]:
         """Criterion -> its evidence, without what the machine concluded from it."""
@@ -265,6 +281,21 @@ class Charts:
                 self._run = landing.run
             finally:
                 landing.close()
+
+
+def _shown(
+    records: dict[str, list[dict[str, Any]]], listed: Withheld
+) -> tuple[dict[str, list[dict[str, Any]]], set[str]]:
+    """``records`` without those that are kept back, and the ids of these."""
+    departments = {v["visit_id"]: v["department"] or "" for v in records["visit"]}
+
+    def back(row: Record) -> bool:
+        return listed.keeps_back(row, departments.get(row.get("visit_id"), ""))
+
+    gone = {
+        row["record_id"] for table, rows in records.items() if table != "patient" for row in rows if back(row)
+    }
+    return {t: [row for row in rows if row["record_id"] not in gone] for t, rows in records.items()}, gone
 
 
 class _Grouped:

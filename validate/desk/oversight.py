@@ -29,7 +29,8 @@ def queue(request: Request, account: Account = signed_in) -> Response:
 def owed(request: Request, account: Account = signed_in) -> Response:
     """Who still owes what, before the study can be locked."""
     here = room(request)
-    return here.page(request, "owed.html", account=account, owed=overseeing.owed(here, account))
+    listed, declined = overseeing.owed(here, account), overseeing.declined(here, account)
+    return here.page(request, "owed.html", account=account, owed=listed, declined=declined)
 
 
 @router.get("/agreement")

@@ -40,6 +40,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "sign_in_with": ("通过{name}登录", "Sign in with {name}"),
     "arrived": ("已登录", "You are signed in"),
     "export": ("导出CSV", "Export as CSV"),
+    "kept_back": ("依法不予显示的记录：{n} 条", "Records kept from this study by law: {n}"),
+    "declined": ("已拒绝参加、不再显示的患者：{n} 人", "Patients who declined and are shown to nobody: {n}"),
     "drafted": ("尚未提交", "not handed in"),
     "taken_back": ("已撤回。", "Taken back."),
     "purpose": (

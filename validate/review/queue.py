@@ -8,7 +8,7 @@ criteria that changed reopen.  A candidate that vanished is marked, never delete
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -28,13 +28,22 @@ __all__ = ["assign", "enqueue", "reassign"]
 
 
 def enqueue(
-    db: StudyDatabase, protocol: Protocol, screening: ScreeningTables, run: str, *, texts: Texts | None = None
+    db: StudyDatabase,
+    protocol: Protocol,
+    screening: ScreeningTables,
+    run: str,
+    *,
+    texts: Texts | None = None,
+    withheld: Collection[str] = (),
 ) -> dict[str, int]:
     """Bring the queue up to a screening: counts of candidates new, changed, vanished, and of opinions reopened.
 
     ``texts`` tells what the records that people quoted by hand now say; without it they are not looked at.
+    Patients in ``withheld`` have declined: they vanish from the queue like any that left it, and are counted.
     """
-    found = states(protocol, screening)
+    screened = states(protocol, screening)
+    found = {patient: state for patient, state in screened.items() if patient not in withheld}
+    declined = len(screened) - len(found)
     with db.writing(MACHINE.id) as writer:
         found = _with_quotes(writer.connection, found, texts) if texts else found
         known = cases(writer.connection)
@@ -68,8 +77,9 @@ def enqueue(
             vanished,
             [{"state": "vanished", **held(known[p].candidate).row()} for p in vanished],
         )
-        writer.note("queue.updated", f"run/{run}", {"new": len(new), "vanished": len(vanished)})
-    return {"new": len(new), "changed": len(changed), "vanished": len(vanished), "reopened": reopened}
+        counts = {"new": len(new), "vanished": len(vanished), "declined": declined}
+        writer.note("queue.updated", f"run/{run}", counts)
+    return {**counts, "changed": len(changed), "reopened": reopened}
 
 
 def assign(db: StudyDatabase, actor: Account, *, seed: int = 0) -> int:

@@ -232,7 +232,7 @@ def test_a_decision_is_reopened_when_its_evidence_changes(queued, people, small,
         judge(queued, people.first, patient)
         judge(queued, people.second, patient)
     counts = queue.enqueue(queued, small, screening(2, notes={("p1", "E1"): "a new fracture"}), "run2")
-    assert counts == {"new": 0, "changed": 1, "vanished": 0, "reopened": 2}
+    assert counts == {"new": 0, "changed": 1, "vanished": 0, "reopened": 2, "declined": 0}
     found = standing(queued)
     assert {c for c, s in found.standing.items() if s.phase is Phase.INDEPENDENT} == {"E1"}
     assert standing(queued, "p2").phase is Phase.COMPLETE
@@ -279,7 +279,7 @@ def test_who_vanished_is_marked_and_comes_back_with_all_opinions(queued, people,
         arbitrate(queued, people.third, "p1", "E1", "met", reason="r", request_id="a")
     assert set(queue.enqueue(queued, small, gone, "run3").values()) == {0}
     back = queue.enqueue(queued, small, screening(2), "run4")
-    assert back == {"new": 0, "changed": 1, "vanished": 0, "reopened": 0}
+    assert back == {"new": 0, "changed": 1, "vanished": 0, "reopened": 0, "declined": 0}
     assert standing(queued).standing["I2"].of(standing(queued).candidate.place_of("rev1"))
 
 

@@ -33,6 +33,7 @@ def chart(request: Request, number: models.Number, account: Account = by_token) 
         birth_date=birth_date,
         visits=_visits(opened.chart),
         labs=_labs(opened.chart),
+        kept_back=opened.chart.kept_back,
         evidence={c: [_evidence(row) for row in rows] for c, rows in sorted(opened.cited.items())},
     )
 

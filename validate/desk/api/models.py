@@ -247,6 +247,8 @@ class Chart(BaseModel):
     visits: list[Visit]
     labs: list[Lab]
     evidence: dict[str, list[Evidence]]
+    kept_back: int
+    """Records that the law keeps from this study."""
 
 
 class Ruling(BaseModel):

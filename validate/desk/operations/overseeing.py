@@ -112,6 +112,13 @@ def owed(here: Room, account: Account) -> list[tuple[str, str, int]]:
     return [(owner, what, count) for (owner, what), count in sorted(counted.items())]
 
 
+def declined(here: Room, account: Account) -> int:
+    """How many candidates have declined since they were queued, or were never shown for it. Raises Refused."""
+    with here.database.reading() as connection:
+        require(connection, account, Action.LOCK)
+        return here.charts.declined(list(cases(connection)))
+
+
 def agreement(here: Room, account: Account) -> Report:
     """Agreement of first opinions as it stands now, over candidates that both have judged. Raises Refused."""
     with here.database.reading() as connection:

@@ -171,6 +171,7 @@ def _scope(protocol: Protocol, site: Site) -> str:
         "pack": [site.pack.name, site.pack.version, site.dialect],
         "sql": {name: table.sql for name, table in site.pack.tables.items()},
         "window": site.limits.window,
+        "encodings": dict(site.encodings.declared),
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 

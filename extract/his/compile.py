@@ -21,6 +21,7 @@ from extract.his.encodings_sql import as_hex, byte_literals, leaf_in_bytes
 from extract.his.engines.base import number
 from extract.his.engines.binds import names as bound
 from extract.his.engines.dialects import day_bind, said, searched, with_days
+from extract.his.engines.lake_calls import asking
 from extract.his.mapping import yields
 from extract.his.records import DATED_BY, HIT_COLUMNS, SCHEMAS, TEXT_COLUMNS
 from extract.his.sites import Site
@@ -60,7 +61,7 @@ Step = Literal["dates", "names", "texts"]
 _UNION: Final = "\n  UNION ALL\n"
 _NEXT: Final = {"in_window": "asked", "likely": "likely_patient"}
 """What follows each WITH of sql/candidates.sql that a statement may be cut after."""
-_AT_ONCE: Final = frozenset({"mariadb", "mssql"})
+_AT_ONCE: Final = frozenset({"mariadb", "mssql", "duckdb"})
 _FILL: Final = re.compile(r"\{(\w+)\}")
 _KEY: Final = pa.string()
 CANDIDATES: Final = pa.schema([("visit_id", _KEY), ("patient_id", _KEY)])
@@ -86,7 +87,8 @@ def orders(site: Site, protocol: Protocol) -> tuple[Order, ...]:
 
     ``names first`` where a visit must be hit in a table of names: a laboratory item is found sooner than
     a word in a note, and only the notes of the visits that remain are read.  Where a server reads a
-    WITH anew at each use, names would be read twice: there the rule prefers ``at once``.
+    WITH anew at each use, names would be read twice, and a lake finds words as fast as it reads texts: there
+    the rule prefers ``at once``.
     """
     superset = Matcher.of(protocol.search).superset()
     asked = {
@@ -222,14 +224,26 @@ class _Search:
 
     def found(self, table: str) -> str:
         """The hits in a table."""
-        select = selected(self.site, table)
+        select = self.select(table)
         return _filled("found", select=select, columns=self.columns(table), any=self.any(table))
+
+    def select(self, table: str) -> str:
+        """A table as it is searched: a lake gives of each text only the words that are asked for."""
+        column = next(column for of, column in HIT_COLUMNS.values() if of == table)
+        select = selected(self.site, table)
+        if (
+            self.site.dialect != "duckdb"
+            or table not in TEXT_COLUMNS
+            or self.site.encodings.of(table, column) is not None
+        ):
+            return select
+        return asking(select, column, [one for leaf in self.asked[table] for one in leaf.spellings])
 
     def found_likely(self, table: str) -> str:
         """The hits in a table of texts, of those whom names leave over."""
         return _filled(
             "found_likely",
-            select=selected(self.site, table),
+            select=self.select(table),
             visit=selected(self.site, "visit"),
             columns=self.columns(table),
             # A condition on both sides of a join is asked after it: no other text is read.

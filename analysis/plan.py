@@ -41,7 +41,7 @@ def analyse(locked: Locked) -> Results:
     """Everything the protocol plans, from the locked data alone; deterministic."""
     protocol = locked.protocol
     groups = groups_of(locked, protocol.analysis.group)
-    book = Book()
+    book = Book(protocol.lock.small_cell)
     _flow(book, locked)
     for group in groups.columns:
         book.add("1", PARTICIPANTS, group.key, "", "n", len(group.rows), "participants", group.rows)

@@ -79,6 +79,10 @@ STATISTICS: Final = frozenset(
 """Every name that the column ``statistic`` may hold. No minimum or maximum: those are single people's values."""
 
 
+_COUNTS: Final = frozenset(
+    {"n", "missing", "count", "percent", "patients", "visits", "removed_patients", "removed_visits"}
+)
+"""What is said of however few: how many."""
 MEAN_INTERVAL: Final = "95% interval of the mean, t"
 
 
@@ -213,7 +217,9 @@ _SCHEMA: Final = pa.schema(
 class Book:
     """Collects numbers while the plan runs; ``close`` makes them a frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: int = 0) -> None:
+        """``least``: of fewer participants no value leaves the house, only how many they are."""
+        self._least = least
         self._rows: list[Result] = []
         self._routes: list[Route] = []
 
@@ -236,6 +242,8 @@ class Book:
         """Add one number; its id in the frame. Raises ValueError on a statistic outside the fixed list."""
         if statistic not in STATISTICS:
             raise ValueError(f"{statistic!r} is not in the fixed list of statistics")
+        if value is not None and 0 < len(rows) < self._least and statistic not in _COUNTS:
+            value, note = None, f"fewer than {self._least}: not shown"
         self._rows.append(
             Result(
                 len(self._rows),

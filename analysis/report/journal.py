@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from analysis.report.cells import Cell, Num, Piece, Row, Sheet, Word
+from analysis.report.cells import Cell, Num, Piece, Quoted, Row, Sheet, Word
 from analysis.report.page import Part
 from analysis.report.wording import say
 
@@ -68,8 +68,8 @@ def _pieces(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
         if isinstance(piece, Word) and piece.text == _PLUS_MINUS:
             found.append(Word(" ("))
             bracket = True
-        elif isinstance(piece, Num):
-            found.append(replace(piece, form="pe") if piece.form == "p" else piece)
+        elif isinstance(piece, Num | Quoted):
+            found.append(replace(piece, form="pe") if isinstance(piece, Num) and piece.form == "p" else piece)
             if bracket:
                 found.append(Word(")"))
                 bracket = False

@@ -138,6 +138,7 @@ def _places(numbers: Iterable[Decimal]) -> int:
 
 
 _DEEPEST: Final = 6
+_FIRST: Final = 1000
 _ROOM: Final = 2**62
 
 
@@ -191,9 +192,11 @@ class Whole(Sample):
 
     def at_ranks(self, low: int, high: int) -> tuple[int, int]:
         """The values at two ranks, counted from one."""
-        places = sorted({low - 1, high - 1})
-        found = np.partition(self.array, places)
-        return int(found[low - 1]), int(found[high - 1])
+        return int(self._ordered[low - 1]), int(self._ordered[high - 1])
+
+    @cached_property
+    def _ordered(self) -> NDArray[np.int64]:
+        return np.sort(self.array)
 
 
 def whole_columns(columns: Sequence[Any]) -> tuple[Sample, ...] | None:
@@ -218,6 +221,10 @@ def _as_whole(column: NDArray[Any], places: int) -> NDArray[np.int64] | None:
     numbers = column
     if column.dtype.kind == "f":
         numbers = column[~np.isnan(column)]
+        # Most columns show on their first values that they need more places.
+        few = numbers[:_FIRST]
+        if not (np.round(few * 10.0**places) / 10.0**places == few).all():
+            return None
         scaled = np.round(numbers * 10.0**places)
         # The decimal that was recorded is the one that reads back to the same double.
         if not np.isfinite(numbers).all() or not (scaled / 10.0**places == numbers).all():

@@ -279,3 +279,18 @@ def test_the_documentation_names_every_statistic():
     listed = re.search(r"Statistics: `([^`]+)`", text)[1].split()
     assert set(listed) == STATISTICS
     assert len(listed) == len(set(listed))
+
+
+def test_a_group_under_the_smallest_cell_shows_how_many_and_no_value(locked):
+    """...in every table, not in subgroups alone: four non-responders have an n, and no mean, P or coefficient."""
+    flags = locked.values("responder")
+    keep = [i for i, f in enumerate(flags) if f] + [i for i, f in enumerate(flags) if not f][:4]
+    few = replace(locked, table=locked.table.take(pa.array(keep, pa.int64())), days={})
+    found = analyse(few)
+    own = [r for r in found.rows if r.group == "nonresponder" and r.table in {"1", "2", "3", "limits"}]
+    counted = {"n", "missing", "count", "percent"}
+    assert {r.statistic for r in own if r.value is not None} <= counted
+    assert found.find("1", "age", "nonresponder", "", "n").value == 4
+    mean = found.find("1", "age", "nonresponder", "", "mean")
+    assert (mean.value, mean.note) == (None, "fewer than 5: not shown")
+    assert found.find("1", "age", "responder", "", "mean").value is not None

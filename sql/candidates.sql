@@ -26,7 +26,7 @@ in_window AS (
 asked AS (
   SELECT w.patient_id FROM in_window w
   UNION
-  SELECT w.person_id FROM in_window w
+  SELECT w.person_id FROM in_window w WHERE w.person_id <> w.patient_id
   UNION
   SELECT s.patient_id FROM merged s WHERE s.person_id IN (SELECT w.person_id FROM in_window w)
 ),

@@ -8,4 +8,5 @@
   FROM (
 {select}
   ) t
-  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ({any})
+  JOIN asked a ON a.patient_id = t.patient_id
+  WHERE {any}

@@ -7,11 +7,12 @@
 -- grain: one row per record that holds a term
 -- phi: keys only
   SELECT t.patient_id, t.visit_id, {columns}
-  FROM (SELECT DISTINCT n.visit_id FROM likely n) l
+  FROM likely l
   JOIN (
 {select}
   ) t ON t.visit_id = l.visit_id
-  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ({linked})
+  JOIN asked a ON a.patient_id = t.patient_id
+  WHERE {linked}
   UNION ALL
   SELECT t.patient_id, t.visit_id, {columns}
   FROM likely_patient l

@@ -179,7 +179,7 @@ _DECIDED: Final = {
 
 def _plan_lines(plan: list[dict[str, Any]]) -> Iterator[str]:
     yield from table(
-        ["窗口 window", "步骤 step", "读取 reads", "估计行数 rows", "累计代价 cost so far"],
+        ["抽取时段 window", "步骤 step", "读取 reads", "估计行数 rows", "累计代价 cost so far"],
         [
             [
                 window["window"],

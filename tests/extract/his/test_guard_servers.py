@@ -20,6 +20,7 @@ import pymysql
 import pytest
 
 from extract.errors import Busy, NotNow, SourceRefused, TooCostly, WriteRight
+from extract.his.approval import approve
 from extract.his.compile import Statement
 from extract.his.guard.watch import Guard
 from extract.his.landing import Landing
@@ -398,6 +399,7 @@ def slow(server):
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_a_schedulers_stop_leave_no_statement_of_ours(sign, made, slow):
     study = made("max_plan_cost = 1e30\nmax_plan_rows = 1e30")
+    approve(study, by="test", reason="test")
     environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"} | {
         "PYTHONPATH": str(Path.cwd())
     }
@@ -412,7 +414,7 @@ def test_ctrl_c_and_a_schedulers_stop_leave_no_statement_of_ours(sign, made, slo
     assert child.returncode == 130
     assert "Traceback" not in said
     [death] = the_load(study)["stopped"]
-    assert (death["state"], death["statement"]) == ("dead", "candidates 2022")
+    assert (death["state"], death["statement"]) == ("dead", "sight note")
     assert death["seconds"] < 10
 
 
@@ -445,6 +447,7 @@ def test_a_stream_that_is_left_midway_is_dead_on_the_server(made, server):
 def test_the_statement_of_a_killed_pull_is_noticed_by_postgresql(made, slow):
     """Kill -9 leaves nobody to confirm anything: PostgreSQL looks for its client every five seconds."""
     study = made("max_plan_cost = 1e30")
+    approve(study, by="test", reason="test")
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, str(study.root)], env={**os.environ, "PYTHONPATH": str(Path.cwd())}
     )

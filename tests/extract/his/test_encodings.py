@@ -341,3 +341,11 @@ def test_a_line_that_names_nothing_is_refused(study, line):
         site.write(f"\n[encoding]\n{line}\n")
     with pytest.raises(SiteInvalid):
         load_site(study)
+
+
+def test_an_unknown_database_by_odbc_is_no_fault_of_the_site(odbc_drivers, little, tmp_path):
+    """...its SQL is not known, so its bytes are not looked at, and the doctor says that."""
+    text = f"DRIVER={{SQLite3}};Database={little[0]}"
+    checks = doctor(study_of(tmp_path / "study", f"odbc:///?odbc_connect={quote(text)}"))
+    assert all(check["ok"] for check in checks)
+    assert any("could not be looked at" in check["message"] for check in checks)

@@ -64,7 +64,7 @@ SELECT * FROM stage_in_window
 )
   SELECT w.patient_id FROM in_window w
   UNION
-  SELECT w.person_id FROM in_window w
+  SELECT w.person_id FROM in_window w WHERE w.person_id <> w.patient_id
   UNION
   SELECT s.patient_id FROM merged s WHERE s.person_id IN (SELECT w.person_id FROM in_window w);
 
@@ -133,7 +133,8 @@ SELECT 'L|' || m.test_no,
 FROM lab_test_master m
 WHERE m.relevant_clinic_diag IS NOT NULL
   ) t
-  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.text LIKE :leaf_0_0 ESCAPE '!') OR (t.text LIKE :leaf_1_0 ESCAPE '!') OR (t.text LIKE :leaf_2_0 ESCAPE '!') OR (t.text LIKE :leaf_3_0 ESCAPE '!') OR (t.text LIKE :leaf_4_0 ESCAPE '!'))
+  JOIN asked a ON a.patient_id = t.patient_id
+  WHERE (t.text LIKE :leaf_0_0 ESCAPE '!') OR (t.text LIKE :leaf_1_0 ESCAPE '!') OR (t.text LIKE :leaf_2_0 ESCAPE '!') OR (t.text LIKE :leaf_3_0 ESCAPE '!') OR (t.text LIKE :leaf_4_0 ESCAPE '!')
   UNION ALL
   SELECT t.patient_id, t.visit_id, CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
@@ -162,7 +163,8 @@ SELECT 'O|' || o.patient_id || '|' || SUBSTR(CAST(o.visit_date AS VARCHAR(30)), 
 FROM outp_mr o
 WHERE o.diag_desc IS NOT NULL OR o.diag_code IS NOT NULL
   ) t
-  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!'))
+  JOIN asked a ON a.patient_id = t.patient_id
+  WHERE (t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!')
   UNION ALL
   SELECT t.patient_id, t.visit_id, CASE WHEN (t.report_text LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.report_text LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.report_text LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.report_text LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.report_text LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
@@ -179,7 +181,8 @@ SELECT e.exam_no AS imaging_id,
 FROM exam_master e
 LEFT JOIN exam_report r ON r.exam_no = e.exam_no
   ) t
-  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.report_text LIKE :leaf_0_0 ESCAPE '!') OR (t.report_text LIKE :leaf_1_0 ESCAPE '!') OR (t.report_text LIKE :leaf_2_0 ESCAPE '!') OR (t.report_text LIKE :leaf_3_0 ESCAPE '!') OR (t.report_text LIKE :leaf_4_0 ESCAPE '!'))
+  JOIN asked a ON a.patient_id = t.patient_id
+  WHERE (t.report_text LIKE :leaf_0_0 ESCAPE '!') OR (t.report_text LIKE :leaf_1_0 ESCAPE '!') OR (t.report_text LIKE :leaf_2_0 ESCAPE '!') OR (t.report_text LIKE :leaf_3_0 ESCAPE '!') OR (t.report_text LIKE :leaf_4_0 ESCAPE '!')
   UNION ALL
   SELECT t.patient_id, t.visit_id, CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
@@ -200,7 +203,8 @@ FROM lab_result r
 LEFT JOIN lab_test_master m ON m.test_no = r.test_no
 WHERE COALESCE(m.result_status, '4') = '4'
   ) t
-  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!'))
+  JOIN asked a ON a.patient_id = t.patient_id
+  WHERE (t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!')
 )
 SELECT DISTINCT m.visit_id, m.patient_id
 FROM (

@@ -65,7 +65,7 @@ SELECT * FROM stage_in_window
 )
   SELECT w.patient_id FROM in_window w
   UNION
-  SELECT w.person_id FROM in_window w
+  SELECT w.person_id FROM in_window w WHERE w.person_id <> w.patient_id
   UNION
   SELECT s.patient_id FROM merged s WHERE s.person_id IN (SELECT w.person_id FROM in_window w);
 
@@ -93,7 +93,8 @@ SELECT CAST(n.note_id AS VARCHAR(20))             AS document_id,
        'NOTE'      AS source_table
 FROM note n
   ) t
-  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.text LIKE :leaf_0_0 ESCAPE '!') OR (t.text LIKE :leaf_1_0 ESCAPE '!') OR (t.text LIKE :leaf_2_0 ESCAPE '!') OR (t.text LIKE :leaf_3_0 ESCAPE '!') OR (t.text LIKE :leaf_4_0 ESCAPE '!'))
+  JOIN asked a ON a.patient_id = t.patient_id
+  WHERE (t.text LIKE :leaf_0_0 ESCAPE '!') OR (t.text LIKE :leaf_1_0 ESCAPE '!') OR (t.text LIKE :leaf_2_0 ESCAPE '!') OR (t.text LIKE :leaf_3_0 ESCAPE '!') OR (t.text LIKE :leaf_4_0 ESCAPE '!')
   UNION ALL
   SELECT t.patient_id, t.visit_id, CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
@@ -110,7 +111,8 @@ FROM condition_occurrence d
 LEFT JOIN concept c ON c.concept_id = d.condition_concept_id
 LEFT JOIN concept s ON s.concept_id = d.condition_source_concept_id
   ) t
-  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!'))
+  JOIN asked a ON a.patient_id = t.patient_id
+  WHERE (t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!')
   UNION ALL
   SELECT t.patient_id, t.visit_id, CASE WHEN (t.report_text LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.report_text LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.report_text LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.report_text LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.report_text LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
@@ -134,7 +136,8 @@ WHERE (LOWER(c.concept_name) LIKE '%tomograph%'
        OR LOWER(c.concept_name) LIKE '%ultraso%'
        OR LOWER(c.concept_name) LIKE '%imaging%')
   ) t
-  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.report_text LIKE :leaf_0_0 ESCAPE '!') OR (t.report_text LIKE :leaf_1_0 ESCAPE '!') OR (t.report_text LIKE :leaf_2_0 ESCAPE '!') OR (t.report_text LIKE :leaf_3_0 ESCAPE '!') OR (t.report_text LIKE :leaf_4_0 ESCAPE '!'))
+  JOIN asked a ON a.patient_id = t.patient_id
+  WHERE (t.report_text LIKE :leaf_0_0 ESCAPE '!') OR (t.report_text LIKE :leaf_1_0 ESCAPE '!') OR (t.report_text LIKE :leaf_2_0 ESCAPE '!') OR (t.report_text LIKE :leaf_3_0 ESCAPE '!') OR (t.report_text LIKE :leaf_4_0 ESCAPE '!')
   UNION ALL
   SELECT t.patient_id, t.visit_id, CASE WHEN (t.name LIKE :leaf_0_0 ESCAPE '!') THEN 1 ELSE 0 END AS h0, CASE WHEN (t.name LIKE :leaf_1_0 ESCAPE '!') THEN 1 ELSE 0 END AS h1, CASE WHEN (t.name LIKE :leaf_2_0 ESCAPE '!') THEN 1 ELSE 0 END AS h2, CASE WHEN (t.name LIKE :leaf_3_0 ESCAPE '!') THEN 1 ELSE 0 END AS h3, CASE WHEN (t.name LIKE :leaf_4_0 ESCAPE '!') THEN 1 ELSE 0 END AS h4
   FROM (
@@ -163,7 +166,8 @@ LEFT JOIN concept k ON k.concept_id = m.value_as_concept_id AND CAST(k.concept_i
 LEFT JOIN concept u ON u.concept_id = m.unit_concept_id AND CAST(u.concept_id AS VARCHAR(20)) <> '0'
 WHERE COALESCE(c.concept_class_id, 'Lab Test') NOT IN ('Clinical Observation', 'Survey', 'Procedure', 'Observable Entity')
   ) t
-  WHERE t.patient_id IN (SELECT a.patient_id FROM asked a) AND ((t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!'))
+  JOIN asked a ON a.patient_id = t.patient_id
+  WHERE (t.name LIKE :leaf_0_0 ESCAPE '!') OR (t.name LIKE :leaf_1_0 ESCAPE '!') OR (t.name LIKE :leaf_2_0 ESCAPE '!') OR (t.name LIKE :leaf_3_0 ESCAPE '!') OR (t.name LIKE :leaf_4_0 ESCAPE '!')
 )
 SELECT DISTINCT m.visit_id, m.patient_id
 FROM (

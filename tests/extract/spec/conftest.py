@@ -29,6 +29,7 @@ def _beside(name: str) -> Any:
 
 plain = _beside("reference")
 places = _beside("places")
+cases = _beside("cases")
 Place = Records = Any
 
 
@@ -94,7 +95,11 @@ def agree(
     chart = place.chart(asked, records.keys())
     assert expected <= found
     assert decided(found, chart, asked) == expected
-    wanted = plain.delivered(records)
+    rows_agree(chart, plain.delivered(records))
+
+
+def rows_agree(chart: dict[str, list[dict[str, Any]]], wanted: dict[str, list[dict[str, Any]]]) -> None:
+    """Each canonical row as it should be delivered, and no other."""
     for table, rows in chart.items():
         names = [*SCHEMAS[table].names, *(["raw_number"] if table == "lab" else [])]
         full = [{name: row.get(name) for name in names} for row in wanted[table]]
@@ -102,7 +107,16 @@ def agree(
         assert sorted(rows, key=lambda r: r[key]) == sorted(full, key=lambda r: r[key]), table
 
 
-@pytest.fixture
-def asking() -> Any:
+class Asking:
     """The pieces of the question, for tests that make their own."""
-    return {"agree": agree, "reference": plain.reference, "Entry": plain.Entry, "Records": plain.Records}
+
+    decided = staticmethod(decided)
+    delivered = staticmethod(plain.delivered)
+    rows_agree = staticmethod(rows_agree)
+    cases = cases
+
+
+@pytest.fixture(scope="session")
+def asking() -> Asking:
+    """The pieces of the question."""
+    return Asking()

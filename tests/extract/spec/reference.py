@@ -10,6 +10,7 @@ from typing import Any
 from extract.his.records import HIT_COLUMNS, SCHEMAS
 from extract.his.windows import Window
 from extract.study.expression import And, Node, Not, Term
+from extract.study.protocol import Search
 
 WINDOW = Window("2022", dt.date(2022, 1, 1), dt.date(2023, 1, 1))
 FIELDS = ("document", "diagnosis", "lab", "imaging", "medication")
@@ -73,16 +74,24 @@ def read_records(text: str) -> Records:
     return records
 
 
-def reference(records: Records, asked: Node) -> set[str]:
-    """Visits of the window that the expression lets in."""
+def reference(records: Records, asked: Node, search: Search | None = None) -> set[str]:
+    """Visits of the window that the expression lets in, by their ids."""
+    return {f"V|{person}|{number}" for person, number in answer(records, asked, search)}
+
+
+def answer(records: Records, asked: Node, search: Search | None = None) -> set[tuple[str, int]]:
+    """Visits of the search's dates that the expression lets in."""
+    first, last = (
+        (WINDOW.start, WINDOW.end - dt.timedelta(1)) if search is None else (search.from_, search.to)
+    )
 
     def one(person: str) -> str:
         into = records.persons.get(person)
         return person if into is None else records.persons.get(into) or into
 
-    answer = set()
+    found = set()
     for (person, number), began in records.visits.items():
-        if began is None or not WINDOW.start <= began.date() < WINDOW.end:
+        if began is None or not first <= began.date() <= last:
             continue
         own = [
             e for e in records.entries
@@ -91,19 +100,67 @@ def reference(records: Records, asked: Node) -> set[str]:
                 or ((e.visit is None or (e.person, e.visit) not in records.visits) and one(e.person) == one(person))
             )
         ]  # fmt: skip
-        if holds(asked, own):
-            answer.add(f"V|{person}|{number}")
-    return answer
+        if holds(asked, own, search):
+            found.add((person, number))
+    return found
 
 
-def holds(node: Node, entries: list[Entry]) -> bool:
+def holds(node: Node, entries: list[Entry], search: Search | None = None) -> bool:
     """Whether a visit with these records is in."""
     if isinstance(node, Term):
-        return any(e.field in node.scopes and node.text in (e.text or "") for e in entries)
+        return any(e.field in node.scopes and says(e.text or "", node.text, search) for e in entries)
     if isinstance(node, Not):
-        return not holds(node.child, entries)
-    answers = [holds(child, entries) for child in node.children]
+        return not holds(node.child, entries, search)
+    answers = [holds(child, entries, search) for child in node.children]
     return all(answers) if isinstance(node, And) else any(answers)
+
+
+def says(text: str, term: str, search: Search | None) -> bool:
+    """Whether a text holds the term, or a synonym, at a place that no look-alike covers."""
+    if search is None:
+        return term in text
+    folded = search.match == "folded"
+
+    def said(words: dict[str, list[str]]) -> list[str]:
+        return [w for key, listed in words.items() if in_short(key) == in_short(term) for w in listed]
+
+    look = in_short if folded else str
+    text = look(text)
+    words = {look(word) for word in (term, *(said(search.synonyms) if folded else []))}
+    covers = [span for word in said(search.look_alike) for span in spans(text, look(word))]
+    return any(
+        not any(start <= at and end <= until for start, until in covers)
+        for word in words
+        for at, end in spans(text, word)
+    )
+
+
+def spans(text: str, word: str) -> list[tuple[int, int]]:
+    """Where a word stands, overlapping places too."""
+    return [(at, at + len(word)) for at in range(len(text)) if word and text.startswith(word, at)]
+
+
+SHORT = {"A": "a", "Ａ": "a", "ß": "ss", "Ⅱ": "ii", "％": "%", "頸": "颈"}
+"""What width, case and script make of the letters that the generator uses."""
+APART = set("abséi")
+"""Of those, the letters of a script that writes blanks between words."""
+
+
+def in_short(text: str) -> str:
+    """A text with width, case, script and stray blanks made equal, for the generator's letters."""
+    kept, blank = "", ""
+    for mark in text:
+        if mark in " \n":
+            blank += mark
+            continue
+        letters = SHORT.get(mark, mark)
+        if blank and kept:
+            if "\n" in blank:
+                kept += "\n"
+            elif kept[-1] in APART and letters[0] in APART:
+                kept += " "
+        kept, blank = kept + letters, ""
+    return kept
 
 
 def delivered(records: Records) -> dict[str, list[dict[str, Any]]]:

@@ -15,6 +15,7 @@ __all__ = ["Snapshot", "Study", "snapshot_path"]
 Study = Annotated[Path, typer.Argument(help="The study's folder, or its study.toml.", show_default=True)]
 Snapshot = Annotated[str, typer.Argument(help="A snapshot's folder, or STUDY@vN.")]
 
+_BARE = re.compile(r"v\d+")
 _NAMED = re.compile(r"^(?P<study>.*)@(?P<version>v\d+)$")
 
 
@@ -23,6 +24,7 @@ def snapshot_path(text: str) -> Path:
     from extract.study.folder import StudyFolder
 
     path = Path(text)
+    text = f"@{text}" if _BARE.fullmatch(text) and not path.exists() else text
     if (named := _NAMED.match(text)) and not path.exists():
         study = StudyFolder.at(Path(named["study"] or "."))
         path = _find(study.snapshots, study.protocol().study.id, named["version"])

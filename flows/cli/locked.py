@@ -1,8 +1,9 @@
-"""Verbs of the lock and after: check, lock, unlock, verify, diff, export, analyse, audit."""
+"""Verbs of the lock and after: check, waive, lock, unlock, verify, copy, diff, export, analyse, audit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +28,7 @@ class Language(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add this module's verbs to ``app``."""
-    for verb in (check, lock, unlock, verify, diff, export, analyse, audit):
+    for verb in (check, waive, lock, unlock, verify, copy, diff, export, analyse, audit):
         app.command()(verb)
 
 
@@ -75,16 +76,20 @@ def unlock(
     result(told, as_json, lambda: [f"open again; version {told['version']} stays as it was"])
 
 
-def verify(snapshot: Snapshot, as_json: AsJson = False) -> None:
+def verify(
+    snapshot: Annotated[str, typer.Argument(help="A snapshot's folder, STUDY@vN, or s3://BUCKET/PREFIX.")],
+    as_json: AsJson = False,
+) -> None:
     """Whether a snapshot is, byte for byte, what was signed, and how to cite it. Needs no server and no study."""
+    from validate.lock.remote import fetched, is_remote
     from validate.lock.verify import citation
     from validate.lock.verify import verify as examine
 
-    path = snapshot_path(snapshot)
-    report = examine(path)
-    told = report.to_json()
-    if report.ok:
-        told["citation"] = citation(path, report)
+    with fetched(snapshot) if is_remote(snapshot) else nullcontext(snapshot_path(snapshot)) as path:
+        report = examine(path)
+        told = report.to_json()
+        if report.ok:
+            told["citation"] = citation(path, report)
     result(
         told,
         as_json,
@@ -96,6 +101,50 @@ def verify(snapshot: Snapshot, as_json: AsJson = False) -> None:
     )
     if not report.ok:
         raise typer.Exit(SnapshotBroken.code)
+
+
+def copy(
+    snapshot: Snapshot,
+    url: Annotated[str, typer.Argument(help="Where to, as s3://BUCKET/PREFIX; nothing may stand there yet.")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy a verified snapshot to S3-compatible storage, whole or not at all, and verify it there."""
+    from validate.lock.remote import copy as copy_to
+
+    report = copy_to(snapshot_path(snapshot), url)
+    told = {
+        "url": url,
+        "files": report.files,
+        "sha256": report.manifest_sha256,
+        "logical_hash": report.logical_hash,
+    }
+    result(told, as_json, lambda: [f"{url}: {report.files} files, logical hash {report.logical_hash}"])
+
+
+def waive(
+    check: Annotated[
+        str, typer.Argument(metavar="CHECK", help="A check's id, as `cohortlock check` lists it.")
+    ],
+    study: Study = _HERE,
+    reason: Annotated[
+        str, typer.Option(help="Why the data are right as they are; it stands in the audit.")
+    ] = "",
+    keys: Annotated[
+        list[str] | None,
+        typer.Option("--key", help="Only this failing row; may be repeated. All without it."),
+    ] = None,
+    as_: Annotated[
+        str, typer.Option("--as", help="The data manager's account; the study's only one without it.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let a failing check pass, with a reason; a data manager does, and the waiver is part of the snapshot."""
+    from extract.study.folder import StudyFolder
+    from validate.lock.snapshot import waive as waive_in
+
+    waiver = waive_in(StudyFolder.at(study), check, reason=reason, keys=keys or (), actor=as_)
+    told = {"check": waiver.check_id, "keys": sorted(waiver.keys), "who": waiver.who, "when": waiver.when}
+    result(told, as_json, lambda: [f"{waiver.check_id} is waived by {waiver.who}"])
 
 
 def diff(

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.arguments import Study
+from flows.cli.arguments import Study, snapshot_path
 from flows.cli.output import AsJson, result, table, talk, tracker
-from flows.cli.telling import funnel_lines, tongue, why_lines
+from flows.cli.telling import funnel_lines, path_lines, tongue, why_lines
 
 __all__ = ["register"]
 
@@ -82,14 +82,31 @@ def funnel(study: Study = _HERE, as_json: AsJson = False) -> None:
 
 
 def why(
-    study: Study,
-    name: Annotated[str, typer.Argument(metavar="PATIENT_OR_VISIT", help="A patient's or a visit's id.")],
+    study: Annotated[
+        str, typer.Argument(help="The study's folder; for a cell its snapshot, as vN or STUDY@vN.")
+    ],
+    name: Annotated[
+        str, typer.Argument(metavar="WHO", help="A patient's or a visit's id; for a cell the participant.")
+    ],
+    column: Annotated[
+        str | None,
+        typer.Argument(metavar="[COLUMN]", help="A column of the snapshot: where this cell comes from."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Why a patient or a visit is in or out, with the evidence. Shows patient data."""
+    """Why a patient or a visit is in or out, with the evidence; or the path of a cell back to its record.
+
+    Shows patient data.
+    """
     from flows import steps
 
-    told = steps.why(study, name)
+    if column is not None:
+        from validate.lock.path_of import path_of
+
+        path = path_of(snapshot_path(study), name, column)
+        result(path, as_json, lambda: path_lines(path, tongue()))
+        return
+    told = steps.why(Path(study), name)
     result(told, as_json, lambda: why_lines(told, tongue()))
 
 

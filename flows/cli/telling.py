@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from flows.cli.output import table
 
-__all__ = ["Tongue", "funnel_lines", "tongue", "why_lines"]
+__all__ = ["Tongue", "funnel_lines", "path_lines", "tongue", "why_lines"]
 
 Tongue = Literal["zh", "en"]
 
@@ -34,6 +34,12 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "unknown": ("待人判断", "for a person"),
     "cannot_tell": ("无法判断", "cannot tell"),
     "review": ("评审结论", "reviewed"),
+    "missing": ("缺失", "missing"),
+    "recorded": ("记录为", "recorded as"),
+    "method": ("取值方法", "found by"),
+    "day": ("研究日", "study day"),
+    "record": ("原始记录", "record"),
+    "outside": ("仅在该研究的文件夹内可还原", "only its study's folder can name it"),
     "auto": ("机器判定", "decided by the rule alone"),
 }
 
@@ -100,6 +106,31 @@ def _match(reason: Mapping[str, Any], mark: str, language: Tongue) -> Iterator[s
     for (record, term, assertion, cue), number in hits.items():
         how = "" if assertion == "present" else f"  {assertion}" + (f" ({cue})" if cue else "")
         yield f"    {record}  {term} ×{number}{how}"
+
+
+def path_lines(told: Mapping[str, Any], language: Tongue, depth: int = 0) -> Iterator[str]:
+    """The path of a cell, from its value to the hospital's record; what it follows from is indented."""
+    say, pad = _say(language), "    " * depth
+    value = say("missing") if told["value"] is None else told["value"]
+    who = f"{told['snapshot']} {told['participant']} " if not depth else ""
+    yield f"{pad}{who}{told['column']} ({told['label'][language]}) = {value}"
+    if told.get("recorded") not in {None, told["value"]}:
+        yield f"{pad}  {say('recorded')} {told['recorded']}"
+    day = "" if told.get("day") is None else f", {say('day')} {told['day']}"
+    yield f"{pad}  {say('method')} {told['method']}{day}" + (
+        f", {told['missing']}" if told.get("missing") else ""
+    )
+    record = told.get("record")
+    if record and "table" in record:
+        span = "" if record["start"] is None else f" [{record['start']}:{record['end']}]"
+        yield f"{pad}  {say('record')} {record['table']} {record['key']}{span}"
+        for one in record["versions"]:
+            mark = "*" if one["read"] else " "
+            yield f"{pad}  {mark} {one['version'][:12]}  {one['first_seen']} - {one['last_seen']}"
+    elif record:
+        yield f"{pad}  {say('record')} {record['pseudonym']} ({say('outside')})"
+    for one in told.get("follows", ()):
+        yield from path_lines(one, language, depth + 1)
 
 
 def _say(language: Tongue) -> Any:

@@ -194,5 +194,15 @@ def bench_lock() -> Iterator[tuple[str, Process]]:
     )
 
 
+def bench_verify() -> Iterator[tuple[str, Process]]:
+    """Verify of that snapshot, logical hash by row included, against a bare hashlib loop over its bytes and sha256sum."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-verify-"))
+    _process("lock", folder / "study")()
+    root = folder / "study" / "snapshots" / "v1"
+    yield "hashlib, a bare loop over every byte", _process("hashed", root)
+    yield "cohortlock verify: files, signatures, audit chain, logical hash", _process("verified", root)
+    yield "sha256sum", Process(["sh", "-c", f"find {root} -type f -exec sha256sum {{}} + | wc -l"])
+
+
 if __name__ == "__main__":
     sys.stdout.write(DO[sys.argv[1]](Path(sys.argv[2])) + "\n")

@@ -7,17 +7,18 @@ of what is open, or publishes; ``unlock`` opens the study for the next version a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import select
 
 from extract.chart.funnel import funnel as funnel_of
 from extract.chart.screening import Screening
-from extract.errors import Refused
+from extract.errors import NotFound, Refused
 from extract.his.compile import Statement, candidates_sql, chart_sql
 from extract.his.landing import Landing
 from extract.his.sites import Site, load_site
@@ -28,8 +29,9 @@ from extract.study.protocol import Protocol
 from extract.study.tables import decision, query
 from validate import checks
 from validate.assemble import assemble, collect_facts
-from validate.checks.results import CheckReport
-from validate.checks.waivers import standing_waivers
+from validate.checks.results import CheckReport, Waiver
+from validate.checks.rules import compile_rules
+from validate.checks.waivers import standing_waivers, waive_check
 from validate.lock.assemble import Draft
 from validate.lock.contents import Reviewed, build_contents
 from validate.lock.keys import Signer, available
@@ -40,7 +42,7 @@ from validate.review.accounts import active, require
 from validate.review.cases import cases
 from validate.review.rules import Account, Action, Role
 
-__all__ = ["Readiness", "lock", "readiness", "unlock"]
+__all__ = ["Readiness", "lock", "readiness", "unlock", "waive"]
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,33 @@ def unlock(
         db.unlock(who.id, reason=reason)
         assert version is not None  # noqa: S101 - unlock refuses a study that is not locked
         return version
+
+
+def waive(
+    folder: StudyFolder,
+    check_id: str,
+    *,
+    reason: str,
+    keys: Iterable[str] = (),
+    actor: str = "",
+    database: StudyDatabase | None = None,
+) -> Waiver:
+    """Waives a check of the protocol; ``actor`` is the id of a data manager's account, or the study's only one.
+
+    Raises NotFound for a check or account that is not there, Refused without a reason or on a locked study.
+    """
+    with _opened(folder, database) as db:
+        known = {rule.id for rule in compile_rules(db.protocol)}
+        if check_id not in known:
+            raise NotFound(
+                f"{check_id}: the protocol has no such check", "`cohortlock check STUDY` lists them."
+            )
+        with db.reading() as connection:
+            account = active(connection).get(actor)
+        if actor and account is None:
+            raise NotFound(f"{actor}: there is no such account", "`cohortlock user STUDY` lists them.")
+        who = _data_manager(db, account, set())
+        return waive_check(db, who, check_id, reason=reason, keys=keys, request_id=f"cli-{uuid4().hex}")
 
 
 @contextmanager

@@ -15,14 +15,16 @@ from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from extract.synthetic.hospital import build
 from extract.synthetic.people import CANARY, CANARY_PHONE
+from flows.cli.telling import path_lines
 from flows.demo import simulate, write_study
 from validate.checks.waivers import standing_waivers, waive_check
 from validate.lock.diff import diff
 from validate.lock.keys import create_signer
 from validate.lock.lineage import trace
+from validate.lock.path_of import path_of as cell_of
 from validate.lock.pseudonyms import read_linking
 from validate.lock.publish import recorded
-from validate.lock.snapshot import lock, readiness, unlock
+from validate.lock.snapshot import lock, readiness, unlock, waive
 from validate.lock.verify import verify
 from validate.review.accounts import active
 from validate.review.queue import enqueue
@@ -79,6 +81,12 @@ def ids_of(folder):
         found |= {value for name in columns for value in rows.column(name).to_pylist() if value}
     landing.close()
     return {one for one in found if len(one) >= 6}
+
+
+def read_of(folder, *place):
+    """What the machine read at (patient, variable, timepoint)."""
+    rows = Screening.load(folder).values.to_pylist()
+    return next(row for row in rows if (row["patient_id"], row["variable"], row["timepoint"]) == place)
 
 
 def told_by(path):
@@ -143,11 +151,7 @@ def test_lock_unlock_correct_and_lock_again(study):
     # The laboratory corrects one result after the lock.
     assert unlock(folder, "the laboratory corrected a result") == 1
     patient = next(iter(read_linking(folder)))
-    value = next(
-        row
-        for row in Screening.load(folder).values.to_pylist()
-        if (row["patient_id"], row["variable"], row["timepoint"]) == (patient, "crp", "T1")
-    )
+    value = read_of(folder, patient, "crp", "T1")
     corrected = "4.4" if value["value"] != "4.4" else "4.5"
     test_no, item, order = value["record_id"].removeprefix("lab:").split("|")
     with sqlite3.connect(folder.root.parent / "his.db") as his:
@@ -158,6 +162,9 @@ def test_lock_unlock_correct_and_lock_again(study):
         assert changed.rowcount == 1
     pull(folder)
     screen(folder)
+    # As it is read: a laboratory may tell it in another unit.
+    corrected = read_of(folder, patient, "crp", "T1")["value"]
+    assert corrected != value["value"]
     unqueued = {one.id for one in readiness(folder).conditions if not one.ok}
     assert "queued" in unqueued
     # Nothing that a person judged rests on it, so nothing is reopened.
@@ -193,6 +200,28 @@ def test_lock_unlock_correct_and_lock_again(study):
     for place in (("P999", "crp_t1"), (name, "nothing")):
         with pytest.raises(NotFound):
             trace(folder, first, *place)
+    # The same at a terminal, with every version that a pull has seen.
+    read = cell_of(second, name, "crp_t1")
+    assert (read["value"], read["recorded"], read["method"]) == (corrected, corrected, "lab:CRP")
+    assert (read["record"]["table"], read["record"]["key"]) == ("lab", f"{test_no}|{item}|{order}")
+    assert [one["read"] for one in read["record"]["versions"]] == [False, True]
+    assert [one["read"] for one in cell_of(first, name, "crp_t1")["record"]["versions"]] == [True, False]
+    change = cell_of(second, name, "crp_delta")
+    assert [one["column"] for one in change["follows"]] == ["crp_t0", "crp_t1"]
+    assert change["follows"][1]["record"] == read["record"]
+    assert "record" not in change
+    responder = cell_of(second, name, "responder")
+    assert {one["column"] for one in responder["follows"]} >= {"vas_t0", "vas_t1"}
+    for language in ("zh", "en"):
+        told = "\n".join(path_lines(change, language))
+        assert f"lab {test_no}|{item}|{order}" in told
+        assert told.count("\n  *") + told.count("\n      *") == 2
+    # Outside of the house the same cell ends at its pseudonym.
+    away = shutil.copytree(second, folder.root.parent / "away" / "v2")
+    assert set(cell_of(away, name, "crp_t1")["record"]) == {"pseudonym", "version"}
+    for place in (("P999", "crp_t1"), (name, "nothing"), (name, "participant")):
+        with pytest.raises(NotFound):
+            cell_of(second, *place)
     assert not found.to_json()["same"]
     assert diff(first, first).same
 
@@ -209,8 +238,10 @@ def test_a_failed_check_refuses_the_lock_until_it_is_waived(study):
         who = data_manager(study)
         with pytest.raises(Refused):
             waive_check(database, who, "bmi.range", reason=" ", request_id="w")
-        first = waive_check(database, who, "bmi.range", reason="REASON-1b2c", request_id="w")
-        assert waive_check(database, who, "bmi.range", reason="REASON-1b2c", request_id="w") == first
+        with pytest.raises(NotFound):
+            waive(study, "bmi.rage", reason="r", database=database)
+        first = waive(study, "bmi.range", reason="REASON-1b2c", database=database)
+        assert first.who == who.id
         assert standing_waivers(database) == [first]
     path = lock(study, signers=signers)
     assert verify(path).ok

@@ -150,16 +150,16 @@ def _codes(told: Told, one: Field) -> Iterator[str]:
 def _subjects(told: Told) -> Iterator[str]:
     """Rows of one participant stand together, in the order of the table."""
     rows: dict[object, list[int]] = {}
-    for number, who in enumerate(told.fields[0].cells):
-        rows.setdefault(who, []).append(number)
+    for number, subject in enumerate(told.fields[0].cells):
+        rows.setdefault(subject, []).append(number)
     repeats = told.name == "long"
     for who, mine in rows.items():
         yield _tag("SubjectData", SubjectKey=who)
         yield _tag("StudyEventData", StudyEventOID="SE.locked")
         yield _tag("FormData", FormOID=f"FO.{told.name}")
         for key, number in enumerate(mine, start=1):
-            again = {"ItemGroupRepeatKey": key} if repeats else {}
-            yield _tag("ItemGroupData", ItemGroupOID=f"IG.{told.name}", **again)
+            again = key if repeats else ""
+            yield _tag("ItemGroupData", ItemGroupOID=f"IG.{told.name}", ItemGroupRepeatKey=again)
             for one in told.fields[1:]:
                 yield _datum(told, one, number)
             yield "</ItemGroupData>"

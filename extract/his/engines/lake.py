@@ -60,6 +60,8 @@ class LakeEngine:
                 self._connection.execute("SET enable_external_access = false")
             else:
                 self._connection = duckdb.connect(str(path), read_only=True)
+            # A statement of more than two seconds would draw a bar on stdout, which is --json's.
+            self._connection.execute("SET enable_progress_bar = false")
             # A time with a zone is compared with the site's days: its wall clock is the site's.
             self._connection.execute("SET TimeZone = $zone", {"zone": zone})
             self._connection.execute("SET lock_configuration = true")

@@ -127,3 +127,10 @@ def test_a_lake_that_was_searched_is_as_it_was(tmp_path):
     assert left == []
     assert len(found(engine, PLAIN)) == 120
     engine.close()
+
+
+def test_a_long_statement_draws_nothing_on_stdout(tmp_path):
+    """DuckDB draws a bar after two seconds where nobody forbids it; stdout belongs to --json."""
+    engine = lake(tmp_path)
+    assert engine.ask("SELECT current_setting('enable_progress_bar')") == [(False,)]
+    engine.close()

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from extract.his.records import KEY, SCHEMAS
@@ -33,6 +34,8 @@ __all__ = [
 Encoding = Literal["utf-8", "gb18030", "mixed", "mojibake"]
 """``mixed``: UTF-8 where it is valid and likely, else GB18030. ``mojibake``: GB18030 read as latin-1 and stored as UTF-8."""
 
+KEPT_BYTES: Final = "_bytes_kept"
+"""After a column's name: values that hold kept bytes, as the pull counts them."""
 _KEPT: Final = 0x10FF00
 _KEPT_ANY: Final = re.compile("[\U0010ff00-\U0010ffff]")
 _FIELD: Final = b"encoding"
@@ -164,6 +167,11 @@ def raw_of(text: str, encoding: Literal["utf-8", "gb18030"]) -> bytes:
 def kept(text: str) -> int:
     """How many bytes of ``text`` did not decode and are kept."""
     return 0 if text.isascii() else len(_KEPT_ANY.findall(text))
+
+
+def with_kept(column: pa.Array) -> pa.Array:
+    """Which texts of a column hold kept bytes; false for NULL."""
+    return pc.fill_null(pc.match_substring_regex(column, r"[\x{10FF00}-\x{10FFFF}]"), fill_value=False)
 
 
 def spelled(term: str, encoding: Encoding) -> list[str]:

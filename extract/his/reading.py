@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract.his import compile as compiled
+from extract.his.encodings import KEPT_BYTES, with_kept
 from extract.his.guard.watch import Guard
 from extract.his.holdings import Batch
 from extract.his.ledger import Ledger, Run, Seen
@@ -32,12 +33,14 @@ __all__ = ["Reading"]
 def _whose(
     unreadable: Counter[str], batches: Sequence[pa.RecordBatch], asked: Sequence[str]
 ) -> Iterator[tuple[str, int, frozenset[str]]]:
-    """A value that could not be read became NULL: it is of one of those who have a NULL there."""
+    """A value that could not be read became NULL, or kept its bytes: it is of one of those who have such a value."""
     for name, n in unreadable.items():
         found: set[str] = set()
         for batch in batches:
-            empty = batch.column("patient_id").filter(pc.is_null(batch.column(name)))
-            found.update(p for p in pc.unique(empty).to_pylist() if p is not None)
+            column = batch.column(name.removesuffix(KEPT_BYTES))
+            faulty = with_kept(column) if name.endswith(KEPT_BYTES) else pc.is_null(column)
+            whose = batch.column("patient_id").filter(faulty)
+            found.update(p for p in pc.unique(whose).to_pylist() if p is not None)
         yield f"unreadable_{name}", n, frozenset(found or asked)
 
 

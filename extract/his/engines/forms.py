@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract.his.encodings import Encoding, decoded, kept, of_field
+from extract.his.encodings import KEPT_BYTES, Encoding, decoded, kept, of_field
 from extract.his.engines.base import NUMBER
 
 __all__ = ["as_date", "as_number", "as_text", "as_time", "formed"]
@@ -198,5 +198,5 @@ def _from_bytes(
     values = column.to_pylist() if isinstance(column, pa.Array) else column
     texts = [decoded(bytes.fromhex(str(value)), encoding) or None if value else None for value in values]
     if unreadable is not None and (n := sum(1 for text in texts if text and kept(text))):
-        unreadable[f"{field.name}_bytes_kept"] += n
+        unreadable[field.name + KEPT_BYTES] += n
     return pa.array(texts, pa.string())

@@ -21,10 +21,10 @@ from extract.his.landing import Landing
 from extract.study.folder import StudyFolder
 from extract.study.protocol import Protocol
 from validate.desk.drawing import Timeline, Trend, timeline, trend
-from validate.desk.marks import PRESENT, Mark, Part, parts
+from validate.desk.marks import PRESENT, Mark, Part, Piece, parts, sentences
 from validate.review.withheld import Withheld, WithheldList
 
-__all__ = ["Chart", "Charts", "Note", "Row", "Visit"]
+__all__ = ["Chart", "Charts", "Note", "Row", "Sentence", "Visit"]
 
 _NOTES: Final = {
     "document": ("text", "written_at", ("kind",)),
@@ -49,6 +49,22 @@ class Note:
     at: str
     title: str
     parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of a note, and where in the note it begins."""
+
+    record_id: str
+    at: str
+    title: str
+    start: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def marked(self) -> bool:
+        """Whether something in it is evidence, asserted or not."""
+        return any(piece.marks for piece in self.pieces)
 
 
 @dataclass(frozen=True)
@@ -178,7 +194,25 @@ class Chart:
             rows={t: tuple(sorted(some, key=lambda r: (r.at, r.record_id))) for t, some in rows.items()},
         )
 
-    def _notes(self) -> list[tuple[Note, str]]:
+    @property
+    def sentences(self) -> list[Sentence]:
+        """Every sentence of every note, oldest note first; blank ones left out."""
+        marks = self._marks()
+        told = sorted(
+            (
+                (self._at[row["record_id"]], row["record_id"], row[text] or "", _title(row, title))
+                for table, (text, _, title) in _NOTES.items()
+                for row in self._records[table]
+            ),
+        )
+        return [
+            Sentence(record, at, title, start, found)
+            for at, record, text, title in told
+            for start, found in sentences(text, marks[record])
+            if any(piece.text.strip() for piece in found)
+        ]
+
+    def _marks(self) -> dict[str, list[Mark]]:
         marks: dict[str, list[Mark]] = defaultdict(list)
         for row in self.evidence:
             if row["start"] is not None and row["field"] in {"text", "report_text"}:
@@ -186,12 +220,16 @@ class Chart:
                 marks[row["record_id"]].append(
                     Mark(row["start"], row["end"], row["kind"], row["assertion"], about)
                 )
+        return marks
+
+    def _notes(self) -> list[tuple[Note, str]]:
+        marks = self._marks()
         return [
             (
                 Note(
                     row["record_id"],
                     self._at[row["record_id"]],
-                    " ".join(row[name] for name in title if row[name]),
+                    _title(row, title),
                     parts(row[text] or "", marks[row["record_id"]]),
                 ),
                 row["visit_id"] or "",
@@ -316,6 +354,10 @@ class _Grouped:
         if begin == end:
             return []
         return [dict(row) for row in self._table.take(self._order[begin:end]).to_pylist()]
+
+
+def _title(row: Record, names: tuple[str, ...]) -> str:
+    return " ".join(row[name] for name in names if row[name])
 
 
 def _time(value: Any) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from extract.chart.sections import split
 
-__all__ = ["PRESENT", "Mark", "Part", "Piece", "parts", "pieces"]
+__all__ = ["PRESENT", "Mark", "Part", "Piece", "parts", "pieces", "sentences"]
 
 PRESENT: Final = "present"
+_SENTENCE: Final = re.compile(r"[^。！？；;!?\r\n]*(?:[。！？；;!?]+|[\r\n]+|$)\s*")
 
 
 @dataclass(frozen=True)
@@ -92,4 +94,26 @@ def parts(text: str, marks: Iterable[Mark]) -> tuple[Part, ...]:
         found.append(
             Part(text[section.start : section.body], pieces(text[section.body : section.end], moved))
         )
+    return tuple(found)
+
+
+def sentences(text: str, marks: Iterable[Mark]) -> tuple[tuple[int, tuple[Piece, ...]], ...]:
+    """``text`` by its sentences, (where it begins, its pieces); all of them joined are the text."""
+    listed = list(marks)
+    found = []
+    for one in _SENTENCE.finditer(text):
+        if one.start() == one.end():
+            continue
+        inside = [
+            Mark(
+                max(m.start, one.start()) - one.start(),
+                min(m.end, one.end()) - one.start(),
+                m.kind,
+                m.assertion,
+                m.about,
+            )
+            for m in listed
+            if m.start < one.end() and m.end > one.start()
+        ]
+        found.append((one.start(), pieces(one[0], inside)))
     return tuple(found)

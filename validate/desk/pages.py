@@ -43,6 +43,7 @@ def chart_page(
         chart=opened.chart,
         timeline=opened.chart.timeline(here.protocol),
         cited=opened.cited,
+        by_sentence=request.method == "GET" and request.query_params.get("sentences") == "1",
         asked=opened.asked,
         verdicts=[verdict.value for verdict in Verdict],
         **more,

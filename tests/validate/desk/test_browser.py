@@ -281,7 +281,7 @@ def test_keys_are_shown_and_the_chart_keeps_its_secrets(office):
     page.keyboard.press("n")
     page.wait_for_selector("fieldset[aria-current]")
     page.keyboard.press("?")
-    assert page.locator("dialog[open] dt").count() == 12
+    assert page.locator("dialog[open] dt").count() == 14
     page.keyboard.press("Escape")
     before = page.url
     page.keyboard.press("e")
@@ -354,3 +354,40 @@ def test_a_second_thought_that_comes_too_late_is_told_and_not_kept(study, office
     assert page.locator("fieldset.criterion").first.locator("input:checked").get_attribute("value") == "met"
     assert [fault for fault in office.faults if "/judge/" in fault and fault.startswith("403")]
     office.faults.clear()
+
+
+def test_the_chart_is_read_one_sentence_at_a_time_and_quoted_from(office):
+    """``s`` there and back, ``j`` and ``k`` on and back, ``m`` to the next evidence; the server takes the quote."""
+    page = office.at("sim-reviewer-a", "en")
+    page.keyboard.press("n")
+    page.wait_for_selector("fieldset[aria-current]")
+    page.keyboard.press("s")
+    page.wait_for_selector("#sentences li[aria-current]")
+    assert page.locator("#sentences li:visible").count() == 2, "the first, and what follows"
+    page.keyboard.press("m")
+    current = page.locator("#sentences li[aria-current]")
+    assert current.get_attribute("data-marked") is not None
+    at = page.locator("#place").inner_text()
+    page.keyboard.press("j")
+    assert page.locator("#place").inner_text() != at
+    page.keyboard.press("k")
+    assert page.locator("#place").inner_text() == at
+    office.picture(page, "sentences")
+    page.wait_for_selector("#sentences li[aria-current]")
+    page.keyboard.press("m")
+    words = page.evaluate(
+        """() => {
+          const range = document.createRange();
+          range.selectNodeContents(document.querySelector('#sentences li[aria-current] .text'));
+          getSelection().removeAllRanges();
+          getSelection().addRange(range);
+          return range.toString();
+        }"""
+    )
+    page.keyboard.press("q")
+    page.keyboard.press("1")
+    page.wait_for_selector("fieldset .kept:has-text('not handed in')")
+    assert page.locator("fieldset .quotes li").first.inner_text().split() == words.split()
+    page.keyboard.press("s")
+    page.wait_for_selector("#by-sentence")
+    assert page.locator("details.visit[open]").count() > 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from extract.study.audit import verify_chain
 from validate.desk.drafts import Drafts
 from validate.desk.file import DeskFile
-from validate.desk.marks import Mark, parts, pieces
+from validate.desk.marks import Mark, parts, pieces, sentences
 from validate.desk.words import LANGUAGES, WORDS, language
 from validate.entry.standing import standings
 from validate.review.cases import opinions
@@ -244,3 +244,33 @@ def test_a_note_by_sections_is_the_note(text, start, length):
     shown = sum(len(piece.text) for part in cut for piece in part.pieces if piece.marks)
     heads = sum(len(part.head) for part in cut)
     assert max(0, end - start) - heads <= shown <= max(0, end - start)
+
+
+@given(st.text(alphabet="痛。！？；;\r\n a1é𠀀", max_size=60), st.integers(0, 50), st.integers(1, 20))
+def test_a_note_by_sentences_is_the_note(text, start, length):
+    """Each begins where it says, all joined are the text, and what was marked is marked."""
+    end = min(start + length, len(text))
+    cut = sentences(text, [Mark(start, end, "keyword", "present", "I1")])
+    assert "".join(piece.text for _, some in cut for piece in some) == text
+    for begin, some in cut:
+        whole = "".join(piece.text for piece in some)
+        assert text[begin : begin + len(whole)] == whole
+    marked = sum(len(piece.text) for _, some in cut for piece in some if piece.marks)
+    assert marked == max(0, end - start)
+
+
+def test_the_chart_is_read_one_sentence_at_a_time_in_the_order_of_time(desk):
+    """Every character of every note, oldest first, each sentence with its place for a quote."""
+    number = desk.numbers[0]
+    chart = desk.room.charts.of(desk.case(number).candidate.patient_id)
+    told = chart.sentences
+    assert [one.at for one in told] == sorted(one.at for one in told)
+    texts = chart.texts()
+    for one in told:
+        said = "".join(piece.text for piece in one.pieces)
+        assert texts[one.record_id][one.start : one.start + len(said)] == said
+    said = "".join(piece.text for one in told for piece in one.pieces)
+    assert sorted("".join(said.split())) == sorted("".join("".join(texts.values()).split()))
+    page = desk["ann"].get(f"/judge/{number}?sentences=1").text
+    assert page.count('data-start="') == len(told)
+    assert 'id="sentences"' not in desk["ann"].get(f"/judge/{number}").text

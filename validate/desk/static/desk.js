@@ -49,6 +49,28 @@
     show(links[shown].getAttribute("href").slice(1));
   }
 
+  // --- one sentence at a time, in the order of time, with its neighbours beside it ----------------------
+  const listed = [...document.querySelectorAll("#sentences li")];
+  let reading = -1;
+
+  function read(place) {
+    if (place < 0 || place >= listed.length) return;
+    listed[reading]?.removeAttribute("aria-current");
+    reading = place;
+    listed.forEach((one, i) => one.classList.toggle("near", Math.abs(i - place) <= 1));
+    listed[place].setAttribute("aria-current", "true");
+    document.getElementById("place").textContent = `${place + 1} / ${listed.length}`;
+    listed[place].scrollIntoView({ block: "nearest" });
+  }
+
+  const readMarked = () => read(listed.findIndex((one, i) => i > reading && "marked" in one.dataset));
+  if (listed.length) {
+    document.getElementById("before").addEventListener("click", () => read(reading - 1));
+    document.getElementById("after").addEventListener("click", () => read(reading + 1));
+    document.getElementById("marked").addEventListener("click", readMarked);
+    read(0);
+  }
+
   // --- judging: kept as soon as it is said, the same request until it is acknowledged -------------
   const waiting = new Map();
   const status = document.getElementById("status");
@@ -181,7 +203,7 @@
     const selection = getSelection();
     if (!selection.rangeCount || selection.isCollapsed || current < 0) return;
     const range = selection.getRangeAt(0);
-    const text = (range.startContainer.parentElement ?? range.startContainer).closest(".text");
+    const text = (range.startContainer.closest ? range.startContainer : range.startContainer.parentElement).closest(".text");
     if (!text || !text.contains(range.endContainer)) return;
     const before = document.createRange();
     before.setStart(text, 0);
@@ -189,7 +211,7 @@
     const words = range.toString();
     if (!words) return;
     // The database counts characters, the browser counts UTF-16 units.
-    const start = [...before.toString()].length;
+    const start = Number(text.dataset.start || 0) + [...before.toString()].length;
     const item = document.createElement("li");
     Object.assign(item.dataset, { record: text.dataset.record, start, end: start + [...words].length });
     item.textContent = words;
@@ -257,6 +279,8 @@
       l: () => { if (layers) layers.checked = !layers.checked; },
       w: () => { const why = document.getElementById("why"); if (why) { why.open = !why.open; why.scrollIntoView({ block: "nearest" }); } },
       "?": () => dialog?.showModal(),
+      s: () => { if (document.getElementById("chart")) leave(listed.length ? location.pathname : `${location.pathname}?sentences=1`); },
+      ...(listed.length && { j: () => read(reading + 1), k: () => read(reading - 1), m: readMarked }),
       n: () => { if (judge) goOn(); else document.getElementById("onward")?.click(); },
       ...(judge && {
         u: undo,

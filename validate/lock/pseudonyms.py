@@ -36,6 +36,9 @@ RECORDS: Final = pa.schema(
         ("record_version", pa.string()),
     ]
 )
+_HEX: Final = "0123456789abcdef"
+SORTED_TOGETHER: Final = 3_000_000
+"""Records that are sorted at once."""
 _NUMBERED: Final = re.compile(r"P(\d+)")
 
 
@@ -131,17 +134,35 @@ def _linked(folder: StudyFolder, records: pa.Table | Rows) -> Rows:
     """
     for left in folder.landing.glob(f"{SORTING}*"):
         rmtree(left, ignore_errors=True)  # a killed process left it; the caller holds the linking lock
-    union = pa.RecordBatchReader.from_batches(
-        RECORDS,
-        (batch.select(RECORDS.names) for batch in chain(_known(_records_file(folder)), batches_of(records))),
+    path = _records_file(folder)
+    kept = sum(len(batch) for batch in _known(path))
+    # One sort of very many keeps too much of them in memory: they are sorted in parts, by their hashed names.
+    parts = min(len(_HEX), 1 + (kept + records.num_rows) // SORTED_TOGETHER)
+    pieces = (
+        (piece,)
+        for part in range(parts)
+        for piece in _sorted_part(folder, _union(path, records), _HEX[part::parts])
+    )
+    (rows,) = Rows.together([RECORDS], pieces, folder.landing)
+    return rows
+
+
+def _union(path: Path, records: pa.Table | Rows) -> Iterator[pa.RecordBatch]:
+    for batch in chain(_known(path), batches_of(records)):
+        yield batch.select(RECORDS.names)
+
+
+def _sorted_part(folder: StudyFolder, union: Iterator[pa.RecordBatch], ends: str) -> Iterator[pa.Table]:
+    """Those whose hashed name ends in one of ``ends``, in order and each once."""
+    some = pa.array(list(ends), pa.string())
+    mine = (
+        b.filter(pc.is_in(pc.utf8_slice_codeunits(b.column("record"), -1), value_set=some)) for b in union
     )
     with sorting(folder.landing) as connection:
-        connection.register("given", union)
-        found = connection.sql("SELECT * FROM given ORDER BY record_id, record_version").to_arrow_reader(
-            PIECE
+        connection.register("given", pa.RecordBatchReader.from_batches(RECORDS, mine))
+        yield from _once(
+            connection.sql("SELECT * FROM given ORDER BY record_id, record_version").to_arrow_reader(PIECE)
         )
-        (rows,) = Rows.together([RECORDS], ((piece,) for piece in _once(found)), folder.landing)
-    return rows
 
 
 def _once(ordered: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

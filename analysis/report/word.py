@@ -42,7 +42,7 @@ _NARROW, _LINE = 13, 96  # characters: the widest column of numbers, and a line 
 _STAMP: Final = (1980, 1, 1, 0, 0, 0)
 _NAMED: Final = re.compile(r"n\d+_r(\d+)_(\w+)")
 _DRAWN: Final = re.compile(r"\[sha256 ([0-9a-f]{64})\]")
-_WHOLE: Final = 32  # rows
+_WHOLE: Final = 34  # lines of a table that surely fit on a page with its captions
 _GAP: Final = "\N{EN SPACE}"
 _SMALL: Final = 17  # half points
 
@@ -109,7 +109,7 @@ class _Writer:
             ruled = place >= len(sheet.head) and sheet.body[place - len(sheet.head)].rule
             edge = (top or (4 if ruled else 0), _THICK if place == len(grid) - 1 else 0)
             # A table that fits on a page is not torn: each row but the last stays with the next.
-            held = len(grid) <= _WHOLE and place < len(grid) - 1
+            held = _lines(grid, widths) <= _WHOLE and place < len(grid) - 1
             rows.append(self._row(line, widths, edge, head=place < len(sheet.head), held=held))
         columns = "".join(f'<w:gridCol w:w="{w}"/>' for w in widths)
         self.add(
@@ -235,6 +235,18 @@ def _widths(grid: Sequence[Sequence[tuple[Cell, str]]]) -> list[int]:
     if not wide or left < _WIDTH // 3:
         return [_WIDTH * n // sum(longest) for n in longest]
     return [narrow[i] if i in narrow else left * n // wide for i, n in enumerate(longest)]
+
+
+def _lines(grid: Sequence[Sequence[tuple[Cell, str]]], widths: Sequence[int]) -> int:
+    """About how many lines a table has, cells that wrap included; a Chinese character counts twice."""
+
+    def wrapped(cell: Cell, width: int) -> int:
+        size = sum(2 if ord(c) > 0x2FFF else 1 for c in plain(cell.pieces))
+        return -(-size * _WIDTH // (width * _LINE)) if size else 1
+
+    return sum(
+        max(wrapped(cell, width) for (cell, _), width in zip(line, widths, strict=True)) for line in grid
+    )
 
 
 def _fonts(document: Draft) -> None:

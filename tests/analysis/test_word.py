@@ -182,10 +182,11 @@ def test_libreoffice_makes_a_pdf_with_the_hash_on_every_page(folder, simulated, 
         )
         for picture in sorted(tmp_path.glob(f"{pdf.stem}-*.png")):
             with Image.open(picture) as page:
-                dark = sum(page.histogram()[:128]) / (page.width * page.height)
+                ink = sum(page.histogram()[:220]) / (page.width * page.height)
             words = "".join(pages[int(picture.stem.rpartition("-")[2]) - 1].split())
             # The foot alone has about a hundred characters: every page holds text of its own or a figure.
-            assert len(words) > 160 or 0.004 < dark < 0.5, picture.name
+            assert ink < 0.5, picture.name
+            assert len(words) > 160 or ink > 0.012, picture.name
 
 
 def test_english_journals_get_their_own_habits_for_the_same_numbers(folder, frame):

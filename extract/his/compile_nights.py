@@ -50,8 +50,14 @@ _XID: Final = "CAST(CAST({alias}.xmin AS TEXT) AS BIGINT)"
 _WEIGHTS: Final = (1, 3, 7, 31, 127, 8191, 131071)
 
 
-def sight(table: str, columns: Sequence[str], *, stamped: bool) -> Statement:
-    """A look at one source table; its columns are those of ``sight_schema``."""
+def sight(table: str, columns: Sequence[str], *, stamped: bool, quoted: bool = False) -> Statement:
+    """A look at one source table; its columns are those of ``sight_schema``.
+
+    ``quoted``: on a lake, whose names are files' names (``Binary``) and mean the same in any case.
+    """
+    if quoted:
+        table = ".".join(f'"{part}"' for part in table.split("."))
+        columns = [f'"{name}"' for name in columns]
     stamp = f"CAST(SUM({_XID.format(alias='t')}) AS BIGINT)" if stamped else "NULL"
     counts = "".join(f", COUNT(t.{name}) AS c{i}" for i, name in enumerate(columns))
     return Statement(f"sight {table}", _filled("sight", table=table, stamp=stamp, counts=counts), {})

@@ -115,7 +115,8 @@ class Look:
         told = {name: kind for name, kind in told.items() if name in read}
         if not self.site.limits.count_scans and source not in self.stamped:
             return Sight(0, None, told, {})
-        statement = compiled.sight(source, read, stamped=source in self.stamped)
+        quoted = self.site.dialect == "duckdb"
+        statement = compiled.sight(source, read, stamped=source in self.stamped, quoted=quoted)
         [row] = self.guard.one(statement, compiled.sight_schema(read)).to_pylist()
         stamp = None if row["stamp"] is None and row["n"] else str(row["stamp"])
         filled = {name: row[f"c{i}"] for i, name in enumerate(read)}

@@ -87,7 +87,7 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One for all tests of this module."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
@@ -98,7 +98,7 @@ def cluster() -> Iterator[Cluster]:
     made = Cluster(found[-1].parent, root)
     try:
         made.run("CREATE DATABASE demo")
-        build(made.url("demo"), patients=PATIENTS, truth=Path(tempfile.mkdtemp(dir="/tmp")) / "truth.json")
+        build(made.url("demo"), patients=PATIENTS, truth=tmp_path_factory.mktemp("truth") / "truth.json")
         yield made
     finally:
         made.stop()

@@ -82,16 +82,18 @@ class LakeEngine:
         timer.daemon = True
         timer.start()
         try:
-            with self._searching(sql, params) as (text, binds):
-                with self._connection.sql(text, params=binds).to_arrow_reader(batch_rows) as reader:
-                    for batch in reader:
-                        yield pa.record_batch(
-                            [
-                                formed(column, field, self._zone, unreadable)
-                                for column, field in zip(batch.columns, schema, strict=True)
-                            ],
-                            schema=schema,
-                        )
+            with (
+                self._searching(sql, params) as (text, binds),
+                self._connection.sql(text, params=binds).to_arrow_reader(batch_rows) as reader,
+            ):
+                for batch in reader:
+                    yield pa.record_batch(
+                        [
+                            formed(column, field, self._zone, unreadable)
+                            for column, field in zip(batch.columns, schema, strict=True)
+                        ],
+                        schema=schema,
+                    )
         except (duckdb.Error, pa.ArrowInvalid, pl.exceptions.PolarsError, OSError) as error:
             raise query_fault(error, self.where, self._seconds) from None
         finally:

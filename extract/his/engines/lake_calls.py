@@ -27,8 +27,7 @@ def asking(select: str, column: str, spellings: Sequence[Sequence[Sequence[str]]
     """
     asked = "/".join("&".join(",".join(letter) for letter in spelling) for spelling in spellings)
     return (
-        f"SELECT s.patient_id, s.visit_id, words_of(s.{column}, '{asked}') AS {column}\n"
-        f"FROM (\n{select}\n) s"
+        f"SELECT s.patient_id, s.visit_id, words_of(s.{column}, '{asked}') AS {column}\nFROM (\n{select}\n) s"
     )
 
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import sqlalchemy as sa
 
-from extract.errors import DriverMissing, SchemaDrift, SiteInvalid, SourceUnreachable
+from extract.errors import CohortlockError, DriverMissing, SchemaDrift, SiteInvalid, SourceUnreachable
 from extract.his.engines.base import unwatched
 from extract.his.engines.binds import for_psycopg, for_sqlalchemy, is_term, names
 from extract.his.engines.copied import batches, copy_statement, kinds
@@ -66,6 +66,7 @@ class RelationalEngine:
         driver: Any = self._engine.dialect.dbapi
         self._faults = (sa.exc.SQLAlchemyError, sqlite3.Error, pa.ArrowInvalid, driver.Error)
         self._connection = self._connected()
+        sa.event.listen(self._engine, "do_connect", self._lost)
         self._repertoire = repertoire(self.product, self.ask)
 
     def _created(self, url: sa.URL, root: Path) -> sa.Engine:
@@ -117,6 +118,12 @@ class RelationalEngine:
             raw.call_timeout = self._seconds * 1000
         return connection
 
+    def _lost(self, *_connecting: object) -> None:
+        """Refuse the new session that SQLAlchemy opens for a lost one: nobody has made it read-only and limited."""
+        raise SourceUnreachable(
+            f"{self.where}: the session was lost", "Run the command again: it goes on where it was."
+        )
+
     @property
     def product(self) -> str:
         """What answers: MariaDB is spoken to by mysql:// as well, and limits time in its own way."""
@@ -154,7 +161,7 @@ class RelationalEngine:
             if isinstance(error, UnicodeError):
                 raise text_fault(self.where) from None
             if isinstance(error, self._faults):
-                raise query_fault(getattr(error, "orig", None) or error, self.where, self._seconds) from None
+                raise self._fault(error) from None
             raise
         finally:
             self._deadline = float("inf")
@@ -219,11 +226,17 @@ class RelationalEngine:
         """Hold no transaction open between statements: the HIS may want to vacuum."""
         try:
             self._connection.rollback()
-            if self._copies:
+            if self._copies and not self._connection.invalidated:
                 # SQLAlchemy knows of no transaction where it ran no statement itself.
                 self._connection.connection.rollback()
         except self._faults:
             self._connection.invalidate()
+            self._connection.rollback()
+
+    def _fault(self, error: BaseException) -> CohortlockError:
+        cause = getattr(error, "orig", None) or error
+        # SQLAlchemy wraps what ``_lost`` says.
+        return cause if isinstance(cause, CohortlockError) else query_fault(cause, self.where, self._seconds)
 
     def _quietly(self, action: Callable[[], object]) -> None:
         # A session that is lost already cannot be ended any better.
@@ -237,7 +250,7 @@ class RelationalEngine:
                 rows = [tuple(row) for row in result] if result.returns_rows else []
             self._connection.commit()
         except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise query_fault(getattr(error, "orig", None) or error, self.where, self._seconds) from None
+            raise self._fault(error) from None
         finally:
             self._ended()
         return rows
@@ -251,8 +264,8 @@ class RelationalEngine:
         try:
             with self._connection.exec_driver_sql(f"SELECT * FROM {table} WHERE 1 = 0") as result:  # noqa: S608
                 return frozenset(key.lower() for key in result.keys())  # noqa: SIM118 - a result, no dict
-        except sa.exc.DBAPIError as error:
-            fault = query_fault(error.orig or error, self.where, self._seconds)
+        except sa.exc.StatementError as error:
+            fault = self._fault(error)
             if isinstance(fault, SchemaDrift):
                 return None
             raise fault from None

@@ -9,6 +9,7 @@ from extract.study.audit import verify_chain
 from validate.entry.comparison import Rate, compare
 from validate.entry.entries import Typed, enter, enter_all, resolve
 from validate.entry.forms import Value
+from validate.entry.own_passes import compare_passes
 from validate.entry.standing import entered, standings
 from validate.review import queue
 from validate.review.cases import case, cases
@@ -192,3 +193,23 @@ def test_different_reasons_for_a_blank_are_a_difference(judged, people):
 def test_nothing_compared_has_no_rate():
     assert Rate(0, 0).rate.value is None
     assert Rate(0, 0).rate.note
+
+
+def test_the_study_s_two_passes_get_the_report_of_two_files(judged, people):
+    """...with the same figures as the study's own comparison, and each abstractor against what counts."""
+    type_in(judged, people, "5", "5.0 cm")
+    type_in(judged, people, "7", "not_done", timepoint="T1")
+    type_in(judged, people, "1;3", "颈", variable="site", timepoint="")
+    type_in(judged, people, "not_documented", "not_documented", patient="p2")
+    enter(judged, people.typist, "p2", "score", "T1", "<0.5", pass_=1, request_id="half")
+    found = compare_passes(judged)
+    with judged.reading() as connection:
+        held = [one.candidate for one in cases(connection).values()]
+        same = compare(standings(connection, judged.protocol, held))
+    assert (found.fields, found.records) == (same.fields, same.records) == (Rate(2, 3), Rate(1, 1))
+    assert (found.both_blank, found.common) == (same.both_blank, 2) == (1, 2)
+    assert found.incomplete == 2, "p2's score of T1 has one entry, its site has none"
+    assert [one.name for one in found.differences] == ["score@T1", "site"]
+    assert found.persons == same.by_person
+    assert not found.violations
+    assert "'p1'" not in str(found.to_json())

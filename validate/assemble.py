@@ -8,9 +8,10 @@ from typing import Protocol as Shape
 
 import pyarrow as pa
 
+from extract.errors import NotFound
 from extract.study.folder import StudyFolder
 from extract.study.protocol import Protocol
-from validate.checks.facts import EntryState, Facts, Place, Step, UnitState, Verdict
+from validate.checks.facts import EntryState, Facts, Place, SourceState, Step, UnitState, Verdict
 from validate.lock.assemble import Cell, Draft, assemble_cells
 from validate.lock.files import held
 from validate.lock.keys import PseudonymKey
@@ -32,6 +33,9 @@ class Screened(Shape):
     @property
     def verdicts(self) -> pa.Table:
         """patient_id, criterion, evidence, ..."""
+
+    def evidence_hash(self, patient_id: str, /) -> str:
+        """The hash of all of a patient's evidence."""
 
 
 def assemble(
@@ -79,8 +83,16 @@ def _offset(place: int | None) -> int | None:
     return None if place is None or place < 0 else place
 
 
-def collect_facts(screening: Screened, reconciliation: Reconciliation, funnel: Mapping[str, Any]) -> Facts:
-    """What the checks need beside the draft; ``funnel`` is the funnel's JSON with the final verdicts."""
+def collect_facts(
+    screening: Screened,
+    reconciliation: Reconciliation,
+    funnel: Mapping[str, Any],
+    judged: Mapping[str, str],
+) -> Facts:
+    """What the checks need beside the draft; ``funnel`` is the funnel's JSON with the final verdicts.
+
+    ``judged`` is patient -> hash of the evidence that lies before the people who judge.
+    """
     shown = {
         (row["patient_id"], row["criterion"]): len(row["evidence"] or ())
         for row in screening.verdicts.select(["patient_id", "criterion", "evidence"]).to_pylist()
@@ -99,7 +111,16 @@ def collect_facts(screening: Screened, reconciliation: Reconciliation, funnel: M
         funnel=tuple(_steps(funnel["steps"])),
         entries=dict(_entries(reconciliation.values)),
         units=dict(_units(screening.values)),
+        sources={patient: _source(screening, patient, judged) for patient in reconciliation.eligible},
     )
+
+
+def _source(screening: Screened, patient: str, judged: Mapping[str, str]) -> SourceState:
+    try:
+        now = screening.evidence_hash(patient)
+    except NotFound:  # the last screening no longer finds the patient, and nobody has queued that yet
+        return "changed"
+    return "unchanged" if now == judged.get(patient) else "changed"
 
 
 def _steps(steps: Iterable[Mapping[str, Any]]) -> Iterator[Step]:

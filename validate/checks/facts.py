@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["EntryState", "Facts", "Place", "Step", "UnitState", "Verdict"]
+__all__ = ["EntryState", "Facts", "Place", "SourceState", "Step", "UnitState", "Verdict"]
 
 Place = tuple[str, str, str]
 """(patient_id, variable, timepoint); the timepoint is empty for what is taken once."""
 
 EntryState = Literal["agree", "resolved", "open"]
 UnitState = Literal["known", "unknown"]
+SourceState = Literal["unchanged", "changed"]
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,5 @@ class Facts:
     funnel: tuple[Step, ...] = ()
     entries: Mapping[Place, EntryState] = field(default_factory=dict)
     units: Mapping[Place, UnitState] = field(default_factory=dict)
+    sources: Mapping[str, SourceState] = field(default_factory=dict)
+    """Patient -> whether the records still say what the reviewers and abstractors had before them."""

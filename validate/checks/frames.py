@@ -2,8 +2,8 @@
 
 ``participants`` holds per value column ``c``: ``c`` (as stored, in steps), ``c:recorded`` (in steps, before
 the below-limit rule), ``c:recomputed`` (that rule applied again here), ``c:text``, ``c:missing``,
-``c:stated``, ``c:day``, ``c:entries``, ``c:unit``; and for each derived column its recomputation from the
-stored values.  The recomputation shares no code with the assembly, or it would prove nothing.
+``c:stated``, ``c:day``, ``c:entries``, ``c:unit``; for each derived column its recomputation from the
+stored values; and ``source``.  The recomputation shares no code with the assembly, or it would prove nothing.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ def _participants(protocol: Protocol, draft: Draft, facts: Facts) -> pd.DataFram
         for (variable, point), part in long.groupby(["variable", "timepoint"], sort=False)
     }
     patients = _patients_of(draft, names)
+    found["source"] = _texts([facts.sources.get(patient) for patient in patients])
     stored: dict[str, Steps] = {}
     for item in columns(protocol):
         if item.kind != "value" or item.variable is None:

@@ -68,6 +68,7 @@ KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "reconciled": {"zh": "评审完成", "en": "reconciled"},
     "eligible": {"zh": "符合入选", "en": "eligible"},
     "evidence": {"zh": "证据", "en": "evidence"},
+    "source": {"zh": "来源未变", "en": "source unchanged"},
     "funnel": {"zh": "筛选流程", "en": "funnel"},
 }
 """Kind of check -> its name for a reader."""

@@ -76,6 +76,17 @@ def compile_rules(protocol: Protocol) -> tuple[Rule, ...]:
             RESPONDER,
             Label(zh="应答判定复算一致", en="responder recomputed"),
         ),
+        _of_set(
+            "participants.source",
+            "source",
+            "participants",
+            "source",
+            ["unchanged"],
+            Label(
+                zh="判定之后来源记录未变",
+                en="the records say what they said when they were judged",
+            ),
+        ),
         *_of_review(),
     )
 

@@ -93,7 +93,9 @@ def _readiness(folder: StudyFolder, db: StudyDatabase, signers: Sequence[Signer]
     finally:
         landing.close()
     draft = assemble(folder, protocol, screening, reconciliation)
-    facts = collect_facts(screening, reconciliation, funnel)
+    with db.reading() as connection:
+        judged = {patient: found.candidate.evidence_hash for patient, found in cases(connection).items()}
+    facts = collect_facts(screening, reconciliation, funnel, judged)
     report = checks.run(protocol, draft, facts, standing_waivers(db))
     roles = protocol.lock.signatures
     keys = available(folder, roles) if signers is None else {s.role: True for s in signers}

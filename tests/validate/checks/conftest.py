@@ -72,6 +72,7 @@ def sound_facts(sound_cells):
         funnel=(Step("window", 100, 120, 0, 0), Step("included", 6, 8, 94, 112)),
         entries={place: "agree" for place in sound_cells if place[1] == "height"},
         units={place: "known" for place in sound_cells if place[1] == "sap"},
+        sources=dict.fromkeys(PATIENTS, "unchanged"),
     )
 
 

@@ -78,6 +78,12 @@ def unlock(
 
 def verify(
     snapshot: Annotated[str, typer.Argument(help="A snapshot's folder, STUDY@vN, or s3://BUCKET/PREFIX.")],
+    by_bytes: Annotated[
+        bool,
+        typer.Option(
+            "--bytes", help="Every byte, signature and audit event, without the hash over the rows."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Whether a snapshot is, byte for byte, what was signed, and how to cite it. Needs no server and no study."""
@@ -86,17 +92,19 @@ def verify(
     from validate.lock.verify import verify as examine
 
     with fetched(snapshot) if is_remote(snapshot) else nullcontext(snapshot_path(snapshot)) as path:
-        report = examine(path)
+        report = examine(path, content=not by_bytes)
         told = report.to_json()
-        if report.ok:
+        if report.ok and not by_bytes:
             told["citation"] = citation(path, report)
     result(
         told,
         as_json,
         lambda: (
-            [f"ok: {told['files']} files, logical hash {told['logical_hash']}", *told["citation"].values()]
-            if report.ok
-            else [problem["message"] for problem in told["problems"]]
+            [problem["message"] for problem in told["problems"]]
+            or [
+                f"ok: {told['files']} files, logical hash {told['logical_hash'] or 'not computed'}",
+                *told.get("citation", {}).values(),
+            ]
         ),
     )
     if not report.ok:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
+from extract.study.database import StudyDatabase
 from extract.study.protocol import Protocol
 from validate.checks import engine
 from validate.checks.facts import Facts
@@ -14,19 +15,30 @@ from validate.checks.failing import evaluated, failing
 from validate.checks.frames import build_frames
 from validate.checks.results import CheckReport, CheckResult, Status, Waiver, waive
 from validate.checks.rules import FRAMES, Frame, Rule, compile_rules
+from validate.checks.stored import check_stored
 from validate.lock.assemble import Draft
 
 __all__ = ["evaluate", "run"]
 
 
-def run(protocol: Protocol, draft: Draft, facts: Facts, waivers: Iterable[Waiver] = ()) -> CheckReport:
-    """Every check of ``protocol`` over ``draft``: engine's yes or no first, keys of the failures after.
+def run(
+    protocol: Protocol,
+    draft: Draft,
+    facts: Facts,
+    waivers: Iterable[Waiver] = (),
+    database: StudyDatabase | None = None,
+) -> CheckReport:
+    """Every check of ``protocol`` over ``draft``, and over the rows of ``database`` if it is given.
 
-    Loads Great Expectations; nothing is written and nothing printed.
+    Over the draft the engine's yes or no comes first, the keys of the failures after. Loads Great
+    Expectations; nothing is written and nothing printed.
     """
     engine.load()
     started = time.perf_counter()
     results = evaluate(compile_rules(protocol), build_frames(protocol, draft, facts))
+    if database is not None:
+        with database.reading() as connection:
+            results += check_stored(connection, protocol)
     return CheckReport(waive(results, waivers), time.perf_counter() - started)
 
 

@@ -19,6 +19,7 @@ from extract.errors import ExpressionInvalid, ProtocolInvalid
 from extract.study.expression import parse_search
 from extract.study.findings import Finding, Severity
 from extract.study.lint_criteria import criteria_findings
+from extract.study.lint_entry import entry_findings
 from extract.study.lint_plan import plan_findings
 from extract.study.lint_search import search_findings
 from extract.study.positions import line_of
@@ -30,6 +31,7 @@ _RULES: Final[tuple[Callable[[Protocol], Iterator[Finding]], ...]] = (
     search_findings,
     criteria_findings,
     plan_findings,
+    entry_findings,
 )
 
 

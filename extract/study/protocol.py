@@ -16,6 +16,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from extract.errors import ExpressionInvalid, ProtocolInvalid
+from extract.study.entry_rules import Entry, entry_faults
 from extract.study.expression import parse_search
 from extract.study.parts import (
     Criterion,
@@ -132,12 +133,6 @@ class Review(Model):
     calibration: Calibration = Calibration()
 
 
-class Entry(Model):
-    """Double entry: the share of compared fields that may differ at the first comparison."""
-
-    error_rate_at_most: float = Field(default=0.005, ge=0, le=1)
-
-
 class Lock(Model):
     """Who signs, and how small a cell may be in what leaves the house."""
 
@@ -219,6 +214,10 @@ class Protocol(Model):
         if not said["search"]["terms"]:
             # A study that names no term set is what it was before there were any.
             del said["search"]["terms"]
+        for name in ("jump", "rule"):
+            if not said["entry"][name]:
+                # Likewise a study whose form has none.
+                del said["entry"][name]
         text = json.dumps(
             said,
             ensure_ascii=False,
@@ -273,6 +272,7 @@ def _faults(protocol: Protocol) -> Iterator[tuple[Place, str]]:
     yield from _timepoint_faults(protocol.timepoints)
     yield from _variable_faults(protocol)
     yield from _criterion_faults(protocol)
+    yield from entry_faults(protocol.entry, protocol.variable)
     ids = {v.id for v in protocol.variable}
     for test in (*protocol.outcome.responder.any, *protocol.outcome.responder.all):
         if test.variable not in ids:

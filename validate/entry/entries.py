@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from extract.study.database import StudyDatabase, Writer
 from extract.study.protocol import Protocol
 from extract.study.storage import rows
 from extract.study.tables import entry, resolution
+from validate.entry.form_rules import NOT_APPLICABLE, check
 from validate.entry.forms import Field, Value, form_fields, read
 from validate.entry.standing import Entered, FieldStanding, Resolved, standings
 from validate.review.accounts import acting
@@ -150,37 +151,60 @@ def _enter(
         before = _replayed(writer, list(values))
         standing = standings(writer.connection, db.protocol, [found.candidate])[patient_id]
         done: dict[str, Entered] = {}
-        fresh = []
+        fresh: dict[str, Typed] = {}
         for request, one in posts:
             if request in before:
                 done[request] = _again(before[request], actor, patient_id, one, values[request], pass_)
                 continue
             _ready(db.protocol, found)
             _one_person(standing, actor, pass_)
-            mine = _mine(standing[one.variable, one.timepoint], actor, pass_)
-            fresh.append(
-                {
-                    "request_id": request,
-                    "patient_id": patient_id,
-                    "variable": one.variable,
-                    "timepoint": one.timepoint,
-                    "pass": pass_,
-                    "abstractor": actor.id,
-                    "raw": one.raw,
-                    "record_id": one.record_id,
-                    "evidence_hash": found.candidate.field_hashes.get(
-                        field_key(one.variable, one.timepoint), ""
-                    ),
-                    "supersedes": mine.id if mine else None,
-                    **_stored(values[request]),
-                }
-            )
-        subjects = [
-            f"candidate/{found.candidate.id}/{field_key(row['variable'], row['timepoint'])}" for row in fresh
+            _mine(standing[one.variable, one.timepoint], actor, pass_)
+            fresh[request] = one
+        for request, one in _jumped(db.protocol, standing, pass_, fresh, values):
+            fresh[request], values[request] = one, NOT_APPLICABLE
+        made = [
+            {
+                "request_id": request,
+                "patient_id": patient_id,
+                "variable": one.variable,
+                "timepoint": one.timepoint,
+                "pass": pass_,
+                "abstractor": actor.id,
+                "raw": one.raw,
+                "record_id": one.record_id,
+                "evidence_hash": found.candidate.field_hashes.get(field_key(one.variable, one.timepoint), ""),
+                "supersedes": mine.id if (mine := standing[one.variable, one.timepoint].of(pass_)) else None,
+                **_stored(values[request]),
+            }
+            for request, one in fresh.items()
         ]
-        for row in writer.append(entry, "entry.made", fresh, subjects=subjects):
+        subjects = [
+            f"candidate/{found.candidate.id}/{field_key(one.variable, one.timepoint)}"
+            for one in fresh.values()
+        ]
+        for row in writer.append(entry, "entry.made", made, subjects=subjects):
             done[row["request_id"]] = Entered.of(row)
     return [done[request] for request, _ in posts]
+
+
+def _jumped(
+    protocol: Protocol,
+    standing: Mapping[tuple[str, str], FieldStanding],
+    pass_: int,
+    fresh: Mapping[str, Typed],
+    values: Mapping[str, Value],
+) -> list[tuple[str, Typed]]:
+    """What the form's jumps reset beside what was typed. Raises Refused for what its rules forbid."""
+    if not fresh:
+        return []
+    held = {key: mine.value for key, one in standing.items() if (mine := one.of(pass_))}
+    typed = {(one.variable, one.timepoint): values[request] for request, one in fresh.items()}
+    closed = [key for key, one in standing.items() if not open_for(Action.ENTER, one.phase)]
+    first = next(iter(fresh))
+    return [
+        (f"{first}/jump/{field_key(*key)}", Typed(*key, missing=NOT_APPLICABLE.missing))
+        for key in check(protocol, held, typed, closed)
+    ]
 
 
 def _ready(protocol: Protocol, found: Case) -> None:
@@ -203,10 +227,11 @@ def _one_person(standing: dict[tuple[str, str], FieldStanding], actor: Account, 
             )
 
 
-def _mine(standing: FieldStanding, actor: Account, pass_: int) -> Entered | None:
+def _mine(standing: FieldStanding, actor: Account, pass_: int) -> None:
+    """Refuse to change what a colleague entered, and what both entered."""
     mine = standing.of(pass_)
     if mine is None:
-        return None
+        return
     if mine.abstractor != actor.id:
         raise Refused(f"{standing.field.name}: a colleague has made this entry", "Take the next field.")
     if not open_for(Action.ENTER, standing.phase):
@@ -214,7 +239,6 @@ def _mine(standing: FieldStanding, actor: Account, pass_: int) -> Entered | None
             f"{standing.field.name}: both entries stand",
             "They stay as they are; differences are settled apart.",
         )
-    return mine
 
 
 def _field(protocol: Protocol, variable: str, timepoint: str) -> Field:

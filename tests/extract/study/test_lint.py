@@ -83,6 +83,13 @@ def swap(old, new):
     return CLEAN.replace(old, new, 1)
 
 
+def with_form(**rules):
+    """The clean study with ``sex`` and ``score`` entered twice, and jumps or rules of the form."""
+    text = swap("range = [0, 10]", 'range = [0, 10]\nentry = "double"\nmissing = ["not_applicable"]')
+    text = text.replace('source = { patient = "sex" }', 'source = { patient = "sex" }\nentry = "double"')
+    return text + "".join(f"[[entry.{kind}]]\n{lines}\n" for kind, lines in rules.items())
+
+
 CASES = {
     "TOML that does not parse": (swap("format = 1", "format = "), "toml", "error", "format = "),
     "a key that does not exist": (swap("warn = [0, 9]", "wran = [0, 9]"), "protocol", "error", "wran"),
@@ -180,6 +187,12 @@ CASES = {
     ),
     "a drop beyond the range": (swap("at_least = 3 }", "at_least = 11 }"), "responder-unreachable", "error", "= 11"),
     "a relief of more than all": (swap("at_least = 0.5", "at_least = 1.5"), "responder-unreachable", "error", "1.5"),
+    "a jump over what must not be missing": (
+        with_form(jump='field = "sex"\ncodes = [1]\nover = ["score@T1"]'), "jump-over-required", "warning", "[[entry.jump]]",
+    ),
+    "a rule of the form that compares a field with itself": (
+        with_form(rule='id = "r"\nleft = "score@T0"\nis = "<"\nright = "score@T0"'), "idle-rule", "error", "[[entry.rule]]",
+    ),
     "an unknown group": (swap('group = "responder"', 'group = "age"'), "unknown-name", "error", "group"),
     "an unknown subgroup": (swap('subgroups = ["sex"]', 'subgroups = ["site"]'), "unknown-name", "error", "subgroups"),
     "an unknown sensitivity analysis": (swap('"welch"', '"bayes"'), "unknown-name", "error", "sensitivity"),

@@ -8,7 +8,7 @@ found, so they are counted apart and never in the denominator.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -17,7 +17,7 @@ from validate.entry.forms import equal
 from validate.entry.standing import FieldStanding
 from validate.review.agreement import Estimate, wilson
 
-__all__ = ["Comparison", "Outcome", "Rate", "compare", "outcome"]
+__all__ = ["Comparison", "Outcome", "Rate", "Standings", "against_final", "compare", "outcome"]
 
 Standings = Mapping[str, Mapping[tuple[str, str], FieldStanding]]
 
@@ -119,7 +119,9 @@ def compare(standings: Standings, *, tolerance: int = 0) -> Comparison:
             if (pair := _numbers(fields[key])) is not None:
                 pairs[name][pair] += 1
         different += [(patient, fields[key]) for key in wrong]
-        _against_truth(fields, by_person)
+        for person, _, mistaken in against_final(fields):
+            by_person[person][0] += mistaken
+            by_person[person][1] += 1
     return Comparison(
         fields=Rate(counted[Outcome.DIFFERENT], counted[Outcome.DIFFERENT] + counted[Outcome.EQUAL]),
         records=Rate(*records),
@@ -140,11 +142,11 @@ def _numbers(standing: FieldStanding) -> tuple[int, int] | None:
     return None if first is None or second is None else (first, second)
 
 
-def _against_truth(fields: Mapping[tuple[str, str], FieldStanding], by_person: dict[str, list[int]]) -> None:
+def against_final(fields: Mapping[tuple[str, str], FieldStanding]) -> Iterator[tuple[str, str, bool]]:
+    """Abstractor, field and whether it was wrong, for each entry in a field whose value is settled."""
     for standing in fields.values():
         final = standing.final
         for one in (standing.first, standing.second):
             if final is None or one is None or (final.missing and one.value.missing == final.missing):
                 continue
-            by_person[one.abstractor][0] += not equal(one.value, final)
-            by_person[one.abstractor][1] += 1
+            yield one.abstractor, standing.field.name, not equal(one.value, final)

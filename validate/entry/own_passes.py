@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 
 from extract.study.database import StudyDatabase
-from validate.entry.comparison import compare
+from validate.entry.comparison import Rate, Standings, against_final, compare
 from validate.entry.epidata import Column, EntryFile, Record
 from validate.entry.file_comparison import FileComparison, Options, compare_files
 from validate.entry.forms import Field, Value, form_fields
@@ -47,7 +48,20 @@ def compare_passes(db: StudyDatabase) -> FileComparison:
                 records.append(Record(len(records) + 1, (str(candidate.id), *cells)))
         files.append(EntryFile(f"{db.protocol.study.id}, {pass_}", columns, tuple(records)))
     compared = compare_files(files[0], files[1], Options((_KEY,)), form_by_name(form))
-    return replace(compared, persons=compare(typed).by_person)
+    return replace(compared, persons=compare(typed).by_person, persons_by_field=_by_field(typed))
+
+
+def _by_field(typed: Standings) -> dict[str, dict[str, Rate]]:
+    """Abstractor -> field -> errors against the value that counts, in the order of the form."""
+    counts: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for fields in typed.values():
+        for person, name, mistaken in against_final(fields):
+            counts[person][name][0] += mistaken
+            counts[person][name][1] += 1
+    return {
+        person: {name: Rate(*pair) for name, pair in found.items()}
+        for person, found in sorted(counts.items())
+    }
 
 
 def _cell(value: Value) -> str:

@@ -211,5 +211,9 @@ def test_the_study_s_two_passes_get_the_report_of_two_files(judged, people):
     assert found.incomplete == 2, "p2's score of T1 has one entry, its site has none"
     assert [one.name for one in found.differences] == ["score@T1", "site"]
     assert found.persons == same.by_person
+    for person, rates in found.persons_by_field.items():
+        summed = Rate(sum(r.errors for r in rates.values()), sum(r.compared for r in rates.values()))
+        assert summed == found.persons[person]
+    assert found.persons_by_field["typ1"] == {"score@T0": Rate(0, 1)}
     assert not found.violations
     assert "'p1'" not in str(found.to_json())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -71,17 +72,21 @@ def init(
 def lint(study: Study = _HERE, as_json: AsJson = False) -> None:
     """Contradictions, unused terms and empty windows of study.toml, with line numbers."""
     from extract.study.lint import lint as problems_of
+    from extract.study.protocol import load
+    from validate.checks.own import own_faults
 
     path = study / "study.toml" if study.is_dir() else study
     if not path.is_file():
         raise NotFound(f"{path}: there is no such file", "`cohortlock init DIR` makes a new study folder.")
     problems = [asdict(problem) for problem in problems_of(path)]
+    with suppress(ProtocolInvalid):  # its columns are not known before it can be read
+        problems += [fault.to_json() for fault in own_faults(path.parent, load(path))]
     bad = any(problem.get("severity") != "warning" for problem in problems)
     result(
         {"ok": not bad, "problems": problems},
         as_json,
         lambda: (
-            [line for problem in problems for line in _problem_lines(path.name, problem)]
+            [line for problem in problems for line in _problem_lines(problem.get("file", path.name), problem)]
             or [f"{path.name}: nothing to mend"]
         ),
     )
@@ -213,7 +218,7 @@ def _demo_lines(told: dict[str, Any]) -> Iterator[str]:
 
 def _sql_lines(told: list[dict[str, Any]]) -> Iterator[str]:
     for statement in told:
-        yield f"-- {statement['name']}"
+        yield f"-- {statement['name']}: {statement['times']['zh']} / {statement['times']['en']}"
         for key, value in sorted(statement["params"].items()):
             yield f"--   :{key} = {value!r}"
         yield statement["sql"].rstrip() + "\n"

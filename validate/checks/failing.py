@@ -27,6 +27,11 @@ def _in_set(frame: pd.DataFrame, given: Mapping[str, Any]) -> Mask:
     return _mask(values.notna() & ~values.isin(given["value_set"]))
 
 
+def _not_in_set(frame: pd.DataFrame, given: Mapping[str, Any]) -> Mask:
+    values = frame[given["column"]]
+    return _mask(values.notna() & values.isin(given["value_set"]))
+
+
 def _between(frame: pd.DataFrame, given: Mapping[str, Any]) -> Mask:
     values = frame[given["column"]]
     low, high = given.get("min_value"), given.get("max_value")
@@ -38,6 +43,11 @@ def _between(frame: pd.DataFrame, given: Mapping[str, Any]) -> Mask:
 def _regex(frame: pd.DataFrame, given: Mapping[str, Any]) -> Mask:
     pattern = re.compile(given["regex"])
     return _mask([not pd.isna(text) and not pattern.search(str(text)) for text in frame[given["column"]]])
+
+
+def _no_regex(frame: pd.DataFrame, given: Mapping[str, Any]) -> Mask:
+    pattern = re.compile(given["regex"])
+    return _mask([not pd.isna(text) and bool(pattern.search(str(text))) for text in frame[given["column"]]])
 
 
 def _unique(frame: pd.DataFrame, given: Mapping[str, Any]) -> Mask:
@@ -65,8 +75,10 @@ def _greater(frame: pd.DataFrame, given: Mapping[str, Any]) -> Mask:
 
 _MASKS: Final[Mapping[str, Callable[[pd.DataFrame, Mapping[str, Any]], Mask]]] = {
     "expect_column_values_to_be_in_set": _in_set,
+    "expect_column_values_to_not_be_in_set": _not_in_set,
     "expect_column_values_to_be_between": _between,
     "expect_column_values_to_match_regex": _regex,
+    "expect_column_values_to_not_match_regex": _no_regex,
     "expect_column_values_to_be_unique": _unique,
     "expect_compound_columns_to_be_unique": _compound,
     "expect_column_values_to_not_be_null": _not_null,

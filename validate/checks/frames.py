@@ -48,7 +48,20 @@ def build_frames(protocol: Protocol, draft: Draft, facts: Facts) -> Mapping[Fram
         "long": _long(draft.long),
         "verdicts": _verdicts(protocol, draft, facts),
         "funnel": _funnel(facts, draft.wide.num_rows),
+        "values": _as_stored(draft.wide),
     }
+
+
+def _as_stored(wide: pa.Table) -> pd.DataFrame:
+    """The dataset in the units of its variables, for what a site expects of it."""
+    found: dict[str, Any] = {"key": _texts(wide.column(PARTICIPANT).to_pylist())}
+    for name, kind in zip(wide.schema.names, wide.schema.types, strict=True):
+        column = wide.column(name)
+        if pa.types.is_string(kind):
+            found[name] = _texts(column.to_pylist())
+        else:
+            found[name] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return pd.DataFrame(found)
 
 
 def _texts(values: Any) -> pd.Series[Any]:

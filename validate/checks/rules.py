@@ -17,8 +17,8 @@ from validate.lock.columns import RESPONDER, Column, columns, ends, value_column
 
 __all__ = ["FRAMES", "Rule", "compile_rules"]
 
-Frame = Literal["participants", "long", "verdicts", "funnel"]
-FRAMES: tuple[Frame, ...] = ("participants", "long", "verdicts", "funnel")
+Frame = Literal["participants", "long", "verdicts", "funnel", "values"]
+FRAMES: tuple[Frame, ...] = ("participants", "long", "verdicts", "funnel", "values")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Rule:
     arguments: dict[str, Any] = field(hash=False)
     label: Label
     looks_at: tuple[str, ...]
+    only: tuple[str, tuple[Any, ...]] | None = None
+    """A column and the values in it of the rows that the rule is about; None is every row."""
 
 
 def compile_rules(protocol: Protocol) -> tuple[Rule, ...]:

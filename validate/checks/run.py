@@ -27,15 +27,16 @@ def run(
     facts: Facts,
     waivers: Iterable[Waiver] = (),
     database: StudyDatabase | None = None,
+    own: Sequence[Rule] = (),
 ) -> CheckReport:
-    """Every check of ``protocol`` over ``draft``, and over the rows of ``database`` if it is given.
+    """Every check of ``protocol`` and the site's ``own`` over ``draft``, and those over the rows of ``database``.
 
     Over the draft the engine's yes or no comes first, the keys of the failures after. Loads Great
     Expectations; nothing is written and nothing printed.
     """
     engine.load()
     started = time.perf_counter()
-    results = evaluate(compile_rules(protocol), build_frames(protocol, draft, facts))
+    results = evaluate((*compile_rules(protocol), *own), build_frames(protocol, draft, facts))
     if database is not None:
         with database.reading() as connection:
             results += check_stored(connection, protocol)
@@ -46,14 +47,24 @@ def evaluate(rules: Sequence[Rule], frames: Mapping[Frame, pd.DataFrame]) -> tup
     """The result of each rule over its frame, in the rules' order."""
     found: dict[str, CheckResult] = {}
     for name in FRAMES:
-        frame = frames[name]
         of_frame = [rule for rule in rules if rule.frame == name]
-        rows: dict[str, int | None] = {rule.id: _rows(rule, frame) for rule in of_frame}
-        due = [rule for rule in of_frame if rows[rule.id]]
-        said = engine.verdicts(frame, due) if due else {}
-        for rule in of_frame:
-            found[rule.id] = _result(rule, frame, rows[rule.id], said.get(rule.id))
+        for only in dict.fromkeys(rule.only for rule in of_frame):
+            frame = _only(frames[name], only)
+            about = [rule for rule in of_frame if rule.only == only]
+            rows: dict[str, int | None] = {rule.id: _rows(rule, frame) for rule in about}
+            due = [rule for rule in about if rows[rule.id]]
+            said = engine.verdicts(frame, due) if due else {}
+            for rule in about:
+                found[rule.id] = _result(rule, frame, rows[rule.id], said.get(rule.id))
     return tuple(found[rule.id] for rule in rules)
+
+
+def _only(frame: pd.DataFrame, only: tuple[str, tuple[object, ...]] | None) -> pd.DataFrame:
+    """The rows that a condition is about; none where its column is not there, so that nothing passes unseen."""
+    if only is None:
+        return frame
+    column, values = only
+    return frame[frame[column].isin(values)] if column in frame else frame.iloc[:0]
 
 
 def _rows(rule: Rule, frame: pd.DataFrame) -> int | None:

@@ -29,6 +29,7 @@ from extract.study.protocol import Protocol
 from extract.study.tables import decision, query
 from validate import checks
 from validate.assemble import assemble, collect_facts
+from validate.checks.own import own_rules
 from validate.checks.results import CheckReport, Waiver
 from validate.checks.rules import compile_rules
 from validate.checks.stored import stored_rules
@@ -97,7 +98,7 @@ def _readiness(folder: StudyFolder, db: StudyDatabase, signers: Sequence[Signer]
     with db.reading() as connection:
         judged = {patient: found.candidate.evidence_hash for patient, found in cases(connection).items()}
     facts = collect_facts(screening, reconciliation, funnel, judged)
-    report = checks.run(protocol, draft, facts, standing_waivers(db), db)
+    report = checks.run(protocol, draft, facts, standing_waivers(db), db, own_rules(folder.root, protocol))
     roles = protocol.lock.signatures
     keys = available(folder, roles) if signers is None else {s.role: True for s in signers}
     conditions = preconditions(
@@ -182,6 +183,7 @@ def waive(
     with _opened(folder, database) as db:
         known = {rule.id for rule in compile_rules(db.protocol)}
         known |= {rule.id for rule in stored_rules(db.protocol)}
+        known |= {rule.id for rule in own_rules(folder.root, db.protocol)}
         if check_id not in known:
             raise NotFound(
                 f"{check_id}: the protocol has no such check", "`cohortlock check STUDY` lists them."

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import product
@@ -24,9 +25,10 @@ from analysis.granular import beyond, grim, grimmer, rule
 from analysis.interval import Interval
 from analysis.statistics import chi_square, fisher_exact
 from analysis.statistics.distributions import t_quantile, t_two_sided
+from analysis.witness import Decision, decide
 from extract.errors import NotFound
 
-__all__ = ["Interval", "Signal", "audit", "audit_file"]
+__all__ = ["Interval", "Signal", "audit", "audit_file", "decide_file"]
 
 Verdict = Literal["consistent", "otherwise", "differs", "impossible"]
 _MEAN_HALF: Final = 0.005
@@ -76,17 +78,38 @@ class _Level:
 
 def audit_file(path: Path, rules: Sequence[str] = (), steps: Mapping[str, str] | None = None) -> list[Signal]:
     """Audit the JSON file, with ``rules`` and ``steps`` added to its own. Raises NotFound when it cannot be read."""
+    with _shape(path):
+        return audit(_numbers_of(path, rules, steps or {}, {}))
+
+
+def decide_file(
+    path: Path, steps: Mapping[str, str] | None = None, ranges: Mapping[str, Sequence[str]] | None = None
+) -> Decision:
+    """Data that have the file's numbers, or proofs that none can. Raises NotFound when it cannot be read."""
+    with _shape(path):
+        return decide(_numbers_of(path, (), steps or {}, ranges or {}))
+
+
+def _numbers_of(
+    path: Path, rules: Sequence[str], steps: Mapping[str, str], ranges: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    more = {
+        "rules": [*data.get("rules", ()), *rules],
+        "steps": {**data.get("steps", {}), **steps},
+        "ranges": {**data.get("ranges", {}), **ranges},
+    }
+    return {**data, **more}
+
+
+@contextmanager
+def _shape(path: Path) -> Iterator[None]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        more = {
-            "rules": [*data.get("rules", ()), *rules],
-            "steps": {**data.get("steps", {}), **(steps or {})},
-        }
-        return audit({**data, **more})
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, ZeroDivisionError) as error:
         raise NotFound(
             f"{path}: is no file of printed numbers ({type(error).__name__})",
-            "docs/statistics.md shows the shape of the file.",
+            "docs/audit.md shows the shape of the file.",
         ) from None
 
 
@@ -108,8 +131,12 @@ def audit(data: Mapping[str, Any]) -> list[Signal]:
             signals.extend(_overall(f"{part}.{name}", groups))
     for name in [n for n in tables if n.startswith("d_")]:
         signals.extend(_deltas(name, tables))
-    for name, step in data.get("steps", {}).items():
-        signals.extend(_steps(name, tables[name], Fraction(str(step))))
+    for named, step in data.get("steps", {}).items():
+        # A stem stands for its two values and their change.
+        for name in [n for n in (named, f"{named}_t0", f"{named}_t1", f"d_{named}") if n in tables] or [
+            named
+        ]:
+            signals.extend(_steps(name, tables[name], Fraction(str(step))))
     for text in data.get("rules", ()):
         signals.extend(_rule(text, tables))
     signals.extend(_third(data.get("t3", {}), tables, sizes))

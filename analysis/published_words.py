@@ -9,8 +9,10 @@ from typing import Final, Literal
 
 from analysis.interval import Interval
 from analysis.published import Signal
+from analysis.published_proofs import THEOREMS
+from analysis.witness import Decision
 
-__all__ = ["CHECKS", "lines"]
+__all__ = ["CHECKS", "decision_lines", "lines"]
 
 CHECKS: Final = {
     "P by Pearson's chi-square": "P（Pearson χ²）",
@@ -89,3 +91,34 @@ def _span(interval: Interval) -> str:
     if not high:
         return f"≥ {low}"
     return low if low == high else f"{low}…{high}"
+
+
+_DECISIONS: Final = {
+    "witness": (
+        "these {n} numbers can stand together: data were found",
+        "这{n}个数字可以同时成立：已找到一组数据",
+    ),
+    "impossible": (
+        "no data have all these numbers; the proofs:",
+        "没有任何数据能同时具有这些数字；证明如下：",
+    ),
+    "unknown": ("neither data nor a proof were found", "既未找到数据，也未找到证明"),
+}
+_REST: Final = (
+    "without the {k} refused numbers the other {n} can stand together: data were found",
+    "除去上述{k}个数字，其余{n}个可以同时成立：已找到一组数据",
+)
+_UNMET: Final = ("unknown: {names}", "未知：{names}")
+
+
+def decision_lines(decision: Decision, language: Literal["en", "zh"]) -> Iterator[str]:
+    """The verdict; each proof with its theorem and arithmetic; what the data found have."""
+    at = 1 if language == "zh" else 0
+    yield _DECISIONS[decision.verdict][at].format(n=len(decision.met))
+    for proof in decision.proofs:
+        yield f"{proof.where}: {THEOREMS[proof.theorem][at]}"
+        yield from (f"    {step}" for step in proof.steps)
+    if decision.without and decision.met:
+        yield _REST[at].format(k=len(decision.without), n=len(decision.met))
+    if decision.unmet:
+        yield _UNMET[at].format(names=", ".join(decision.unmet))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -209,20 +209,41 @@ def audit(
         list[str] | None,
         typer.Option("--step", help="The step a variable is recorded in, as 'variable=1'; may be repeated."),
     ] = None,
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range", help="A variable's range for --witness, as 'variable=0:10'; may be repeated."
+        ),
+    ] = None,
+    witness: Annotated[
+        Path | None,
+        typer.Option(
+            help="Find data that have the numbers and write them to this CSV, or prove that none can."
+        ),
+    ] = None,
     language: Annotated[str, typer.Option(help="en or zh, for people; --json stays as it is.")] = "en",
     as_json: AsJson = False,
 ) -> None:
     """What a paper's own printed numbers imply, each carried through its rounding. Needs no data."""
-    from analysis.published import audit_file
-    from analysis.published_words import lines
+    from analysis.published import audit_file, decide_file
+    from analysis.published_words import decision_lines, lines
+    from analysis.witness import write_witness
 
+    spoken: Literal["en", "zh"] = "zh" if language == "zh" else "en"
     named = dict(step.partition("=")[::2] for step in steps or ())
     signals = audit_file(file, rules or (), named)
     open_ = [signal for signal in signals if signal.open]
+    told: dict[str, Any] = {"ok": not open_, "signals": [signal.to_json() for signal in signals]}
+    decision = None
+    if witness is not None:
+        ends = {name: text.split(":") for name, _, text in (r.partition("=") for r in ranges or ())}
+        decision = decide_file(file, named, ends)
+        write_witness(decision, witness)
+        told["witness"] = decision.to_json() | {"file": str(witness)}
     result(
-        {"ok": not open_, "signals": [signal.to_json() for signal in signals]},
+        told,
         as_json,
-        lambda: table(*lines(signals, "zh" if language == "zh" else "en")),
+        lambda: [*table(*lines(signals, spoken)), *(decision_lines(decision, spoken) if decision else ())],
     )
     talk(f"{len(signals)} checks, {len(open_)} to ask the authors about")
 

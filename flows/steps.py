@@ -180,18 +180,19 @@ def why(study: Path, name: str) -> Manifest:
 @value_free
 def statements(study: Path) -> list[dict[str, Any]]:
     """The statements of a pull as they would run at this site: name, SQL, bind values."""
-    from extract.his.compile import candidates_sql, chart_sql
+    from extract.his.asked import asked_offline
     from extract.his.sites import load_site
 
     folder = StudyFolder.at(study)
     protocol, site = folder.protocol(), load_site(folder)
     return [
         {
-            "name": statement.name,
-            "sql": statement.sql,
-            "params": {name: str(value) for name, value in statement.params.items()},
+            "name": one.statement.name,
+            "times": {"zh": one.zh, "en": one.en},
+            "sql": one.statement.sql,
+            "params": {name: str(value) for name, value in one.statement.params.items()},
         }
-        for statement in (*candidates_sql(site, protocol), *chart_sql(site, protocol))
+        for one in asked_offline(site, protocol)
     ]
 
 

@@ -1,6 +1,6 @@
 """The approval card: what a protocol would ask of a hospital, shown before it is asked, and the record of the yes.
 
-An approval is of one scope: the protocol, the pack's SQL, and where and how hard the site is pressed.  Change any of
+An approval is of one scope: the protocol, the pack's SQL and ours, and where and how hard the site is pressed.  Change any of
 them and it is another scope, which nobody has approved.  Card and approval are events of the study's audit chain.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,11 +18,15 @@ from sqlalchemy.exc import ArgumentError
 
 from extract.errors import NotApproved, Refused
 from extract.his.approval_words import criterion_words, search_words
-from extract.his.compile import Statement, candidates, chart, totals
+from extract.his.asked import Asked, asked
+from extract.his.columns import stamps_rows
+from extract.his.drift import source_tables
 from extract.his.engines.base import Engine
 from extract.his.guard.plans import plan_of
+from extract.his.guard.session import whole_tables
 from extract.his.guard.statements import check_select
 from extract.his.guard.watch import check_hours
+from extract.his.ordering import ordered
 from extract.his.sites import Site, load_site
 from extract.his.source import source
 from extract.his.windows import chart_span, windows
@@ -29,6 +34,7 @@ from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from extract.study.protocol import Protocol
 from extract.study.tables import audit_event
+from sql import study_queries
 
 __all__ = ["Approval", "approve", "card", "check_approved", "check_shown", "scope_of", "withdraw"]
 
@@ -58,6 +64,7 @@ def scope_of(protocol: Protocol, site: Site) -> str:
         "pack": [site.pack.name, site.pack.version, site.dialect, *site.pack.absent],
         "sql": {name: table.sql for name, table in site.pack.tables.items()},
         "counts": {count.file: count.sql for count in site.pack.counts},
+        "queries": study_queries(),
         "where": _where(site),
         "zone": site.zone,
         "encodings": dict(site.encodings.declared),
@@ -163,7 +170,7 @@ def card(folder: StudyFolder) -> dict[str, Any]:
     scope = scope_of(protocol, site)
     check_hours(site)
     with source(site) as engine:
-        statements = [_planned(engine, site, one) for one in _statements(engine, site, protocol)]
+        statements = _statements(engine, site, protocol)
         where = engine.where
     approval = _approval(folder, protocol, scope)
     with StudyDatabase.open(folder, protocol) as database, database.writing("machine") as writer:
@@ -194,28 +201,28 @@ def card(folder: StudyFolder) -> dict[str, Any]:
     }
 
 
-def _statements(engine: Engine, site: Site, protocol: Protocol) -> list[Statement]:
-    """One of each kind of statement that a pull sends, with a full list of keys."""
-    cut = windows(protocol.search.from_, protocol.search.to, site.limits.window)
-    keys = [f"?{i}" for i in range(site.limits.key_batch)]
-    counts = [Statement(count.file, count.sql, {}) for count in site.pack.counts if site.limits.count_scans]
-    return [
-        *(candidates(site, protocol, window, engine.day) for window in cut),
-        totals(site, protocol, engine.day),
-        *counts,
-        *(chart(site, protocol, table, keys, engine.day) for table in site.pack.tables),
-    ]
+def _statements(engine: Engine, site: Site, protocol: Protocol) -> list[dict[str, Any]]:
+    """One of each kind of statement that a pull sends, with a full list of keys, and what the server expects of it."""
+    every = asked(
+        site,
+        protocol,
+        engine.day,
+        stamped=stamps_rows(engine, sorted(source_tables(site))),
+        keys=[f"?{i}" for i in range(site.limits.key_batch)],
+        search=lambda window: ordered(engine, site, protocol, window).statement,
+    )
+    return [_planned(engine, site, one) for one in every]
 
 
-def _planned(engine: Engine, site: Site, statement: Statement) -> dict[str, Any]:
+def _planned(engine: Engine, site: Site, one: Asked) -> dict[str, Any]:
+    statement = one.statement
     check_select(statement.sql, site.dialect, statement.name)
-    plan = plan_of(engine, statement.sql, statement.params)
+    with whole_tables(engine) if statement.name.startswith("marks ") else nullcontext():
+        plan = plan_of(engine, statement.sql, statement.params)
     shown = {k: str(v) for k, v in statement.params.items() if not (k[0] == "k" and k[1:].isdigit())}
     return {
         "name": statement.name,
-        "times": "once"
-        if not statement.name.startswith("chart")
-        else f"per {site.limits.key_batch} patients",
+        "times": {"zh": one.zh, "en": one.en},
         "cost": plan.cost,
         "rows": plan.rows,
         "params": shown,

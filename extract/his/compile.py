@@ -34,7 +34,6 @@ from sql import study_query
 __all__ = [
     "CANDIDATES",
     "COUNTED",
-    "MERGED",
     "NAMED",
     "TOTALS",
     "Order",
@@ -46,7 +45,6 @@ __all__ = [
     "chart_schema",
     "chart_sql",
     "in_names",
-    "merged",
     "orders",
     "selected",
     "steps",
@@ -65,7 +63,6 @@ _AT_ONCE: Final = frozenset({"mariadb", "mssql", "duckdb"})
 _FILL: Final = re.compile(r"\{(\w+)\}")
 _KEY: Final = pa.string()
 CANDIDATES: Final = pa.schema([("visit_id", _KEY), ("patient_id", _KEY)])
-MERGED: Final = pa.schema([("patient_id", _KEY), ("merged_into", _KEY)])
 TOTALS: Final = pa.schema(
     [(name, pa.int64()) for name in ("patients", "visits", "without_patient", "without_date")]
 )
@@ -269,12 +266,6 @@ def totals(site: Site, protocol: Protocol, day: Day) -> Statement:
     whole = Window("search", protocol.search.from_, protocol.search.to + timedelta(days=1))
     sql = _filled("window_totals", canonical=_canonical(site, ["patient", "visit"]))
     return Statement("window_totals", with_days(sql, site.dialect), _between(whole, day))
-
-
-def merged(site: Site, patients: Sequence[str]) -> Statement:
-    """The mergers that these patients take part in."""
-    keys, params = _keys(patients)
-    return Statement("merged", _filled("merged", canonical=_canonical(site, ["patient"]), keys=keys), params)
 
 
 def chart(site: Site, protocol: Protocol, table: str, patients: Sequence[str], day: Day) -> Statement:

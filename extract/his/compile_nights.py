@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import pyarrow as pa
@@ -102,7 +103,7 @@ def strays(site: Site, table: str, patients: Sequence[str] | None = None) -> Sta
         table=table,
         some="" if patients is None else f"\n  AND t.patient_id IN ({keys})",
     )
-    return Statement(f"strays {table}", sql, params)
+    return Statement(f"strays {table}" if patients is None else f"strays {table} of some", sql, params)
 
 
 def visits_of(site: Site, patients: Sequence[str]) -> Statement:
@@ -142,6 +143,7 @@ def _of(site: Site, tables: Collection[str], number: int) -> Site:
     return site.model_copy(update={"pack": pack})
 
 
+@lru_cache(maxsize=256)
 def _stamped(sql: str, dialect: str, origin: str) -> str | None:
     from sqlglot import exp
 

@@ -21,6 +21,7 @@ from extract.his.columns import kinds, stamps_rows
 from extract.his.compile import Statement
 from extract.his.disk import keep
 from extract.his.drift import canonical_of, changed_since, missing, source_tables
+from extract.his.guard.session import whole_tables
 from extract.his.guard.watch import Guard
 from extract.his.ledger import Ledger, Run, Seen
 from extract.his.looks import Sight
@@ -148,7 +149,10 @@ class Look:
         final = self.landing / "marks" / name
         temporary = final.with_suffix(".part")
         temporary.parent.mkdir(exist_ok=True)
-        with pq.ParquetWriter(temporary, compiled.MARKS, compression="zstd") as writer:
+        with (
+            pq.ParquetWriter(temporary, compiled.MARKS, compression="zstd") as writer,
+            whole_tables(self.guard.engine),
+        ):
             for batch in self.guard.stream(self._statement(table, kind), compiled.MARKS):
                 writer.write_batch(batch)
         keep(temporary, final)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import lru_cache
 from typing import Any
 
 from extract.errors import SiteInvalid
@@ -51,6 +52,11 @@ def reads(sql: str, dialect: str, origin: str) -> dict[str, set[str]]:
 
     A column without an alias counts only where its SELECT reads one table.
     """
+    return {table: set(columns) for table, columns in _reads(sql, dialect, origin).items()}
+
+
+@lru_cache(maxsize=256)
+def _reads(sql: str, dialect: str, origin: str) -> dict[str, set[str]]:
     from sqlglot import exp
     from sqlglot.optimizer.scope import traverse_scope
 

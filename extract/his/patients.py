@@ -26,7 +26,7 @@ from extract.his.windows import Window, windows
 from extract.study.keywords import Matcher
 from extract.study.protocol import Protocol
 
-__all__ = ["CANDIDATES", "EARLIER", "Patients", "searched_tables"]
+__all__ = ["CANDIDATES", "EARLIER", "Patients", "may_stray", "searched_tables"]
 
 CANDIDATES: Final = "candidates"
 EARLIER: Final = "earlier"
@@ -41,6 +41,11 @@ def searched_tables(site: Site, protocol: Protocol) -> set[str]:
     """The canonical tables that the search reads."""
     scopes = {scope for leaf in Matcher.of(protocol.search).superset().leaves for scope in leaf.scopes}
     return {"patient", "visit", *(HIT_COLUMNS[scope][0] for scope in scopes)} & site.pack.tables.keys()
+
+
+def may_stray(table: str) -> bool:
+    """Whether records of a table name a visit, which may be somebody else's."""
+    return table != "visit" and "visit_id" in SCHEMAS[table].names
 
 
 @dataclass
@@ -100,7 +105,7 @@ class Patients:
             return
         self.progress("patients", 0.3)
         pairs = self._mergers()
-        strays = {table: self._strays(table) for table in self.searched & self.marked if self._stray(table)}
+        strays = {table: self._strays(table) for table in self.searched & self.marked if may_stray(table)}
         with self.ledger.transaction():
             holdings = self.ledger.holdings
             holdings.settle_candidates(self.run.number)
@@ -218,7 +223,7 @@ class Patients:
         """The touched and all who hang together with them; who hangs with whom; and their strays, by table."""
         ties = list(pairs)
         strayed = self.ledger.looks.strays()
-        found: dict[str, list[tuple[str, str]]] = {table: [] for table in self.searched if self._stray(table)}
+        found: dict[str, list[tuple[str, str]]] = {table: [] for table in self.searched if may_stray(table)}
         owned: dict[str, str] = {}
         everybody, due = set(touched), set(touched)
         while due:
@@ -290,9 +295,6 @@ class Patients:
             old, new = (batch.column(name).to_pylist() for name in ("patient_id", "merged_into"))
             found += [pair for pair in zip(old, new, strict=True) if None not in pair]
         return found
-
-    def _stray(self, table: str) -> bool:
-        return table != "visit" and "visit_id" in SCHEMAS[table].names
 
     def _strays(self, table: str, patients: Sequence[str] | None = None) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -21,6 +22,8 @@ _BLANKS: Final = re.compile(r"\s+")
 # Beyond the third plane nothing has a decomposition or a case, save the format characters of plane 14
 # (tests/extract/study/test_folding.py walks all of Unicode).
 _PLANES: Final = (range(0x30000), range(0xE0000, 0xE0200))
+_ROW: Final = 0x20
+"""A divisor of every plane's bounds."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +110,24 @@ def _table() -> dict[int, str]:
     simplified = _simplified()
     table: dict[int, str] = {}
     for plane in _PLANES:
-        for code in plane:
-            mark = chr(code)
-            if 0xD800 <= code < 0xE000 or mark.isspace():
-                continue
-            plain = _plain(mark, simplified)
-            if plain != mark:
-                table[code] = plain
+        for start in range(plane.start, plane.stop, _ROW):
+            for code in _folding(start, simplified):
+                mark = chr(code)
+                if 0xD800 <= code < 0xE000 or mark.isspace():
+                    continue
+                plain = _plain(mark, simplified)
+                if plain != mark:
+                    table[code] = plain
     return table
+
+
+def _folding(start: int, simplified: dict[str, str]) -> Iterable[int]:
+    """Of a row of code points those that may fold: most rows are proven at once to have none."""
+    row = range(start, start + _ROW)
+    text = "".join(map(chr, row))
+    if text.casefold() == text and unicodedata.is_normalized("NFKC", text):
+        return [code for code in row if chr(code) in simplified or _unseen(chr(code))]
+    return row
 
 
 def _plain(mark: str, simplified: dict[str, str]) -> str:

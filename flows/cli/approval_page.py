@@ -83,7 +83,7 @@ def _statement(one: dict[str, Any]) -> str:
         f"<td class=n>{'—' if one[key] is None else format(one[key], ',.0f')}</td>"
         for key in ("cost", "rows")
     )
-    return f"<tr><td>{escape(one['name'])}</td><td>{escape(one['times'])}</td>{cells}</tr>"
+    return f"<tr><td>{escape(one['name'])}</td><td>{_both(one['times']['zh'], one['times']['en'])}</td>{cells}</tr>"
 
 
 def _binds(one: dict[str, Any]) -> str:

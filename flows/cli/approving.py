@@ -103,7 +103,11 @@ def card_lines(told: dict[str, Any], language: Tongue, *, sql: bool) -> Iterator
     yield from table(
         (say("statement"), say("times"), say("cost"), say("rows")),
         (
-            [one["name"], one["times"], *(_estimate(one[key], say("untold")) for key in ("cost", "rows"))]
+            [
+                one["name"],
+                one["times"][language],
+                *(_estimate(one[key], say("untold")) for key in ("cost", "rows")),
+            ]
             for one in told["statements"]
         ),
     )

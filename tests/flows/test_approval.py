@@ -73,6 +73,30 @@ def test_the_card_says_what_a_board_and_a_dba_ask(cohortlock, fresh):
     assert "not approved: a pull is refused" in lines
 
 
+def test_the_card_shows_what_every_night_asks_as_well(cohortlock, fresh):
+    """...as `cohortlock sql` does; where no time is trusted no marks are taken, and nights are full pulls."""
+    shown = {one["name"]: one["times"] for one in cohortlock("approve", fresh, "--json").json["statements"]}
+    assert shown["sight lab_result"] == {"zh": "每次调取", "en": "each pull"}
+    assert shown["mergers"]["en"] == "each full pull, or when patients changed"
+    assert not [name for name in shown if name.startswith(("marks", "visits by"))]
+    said = cohortlock("sql", fresh, "--json").json["statements"]
+    assert {one["name"]: one["times"] for one in said} == shown
+    site = fresh / "site.toml"
+    text = site.read_text(encoding="utf-8")
+    tables = '["patient", "visit", "document", "diagnosis", "lab", "imaging"]'
+    site.write_text(text.replace("[limits]\n", f"[limits]\ntrusted = {tables}\n"), encoding="utf-8")
+    names = {one["name"] for one in cohortlock("approve", fresh, "--json").json["statements"]}
+    assert {"marks lab", "visits by patient_id", "visits by visit_id", "candidates of some"} <= names
+
+
+def test_an_approval_is_of_the_statements_as_this_program_words_them(fresh, monkeypatch):
+    """A program that asks in other words asks for another approval."""
+    folder = StudyFolder.at(fresh)
+    before = scope_of(folder.protocol(), load_site(folder))
+    monkeypatch.setattr("extract.his.approval.study_queries", lambda: {"marks": "SELECT 1"})
+    assert scope_of(folder.protocol(), load_site(folder)) != before
+
+
 def test_an_approval_is_of_this_protocol_on_this_site(cohortlock, fresh):
     """...and of nothing else: any change that the hospital would notice asks again."""
     said = cohortlock("approve", fresh, "--by", "Dr Li", "--reason", "2022-KY-014", "--json").json

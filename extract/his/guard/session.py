@@ -7,13 +7,15 @@ asks for, in the server's own terms.  READ UNCOMMITTED and NOLOCK are nowhere.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
-from extract.errors import Busy
+from extract.errors import Busy, SourceRefused, SourceUnreachable
 from extract.his.engines.base import Engine
 from extract.his.guard.settings import Safety
 
-__all__ = ["FILES", "prepare", "session_id"]
+__all__ = ["FILES", "prepare", "session_id", "whole_tables"]
 
 FILES: Final = frozenset({"sqlite", "duckdb"})
 """Products that are a file opened read-only in this process: no server, no accounts, nobody to disturb."""
@@ -25,6 +27,16 @@ _SESSION: Final = {
     "mssql": "SELECT @@SPID",
 }
 _NAME: Final = "cohortlock"
+_WHOLE: Final = (
+    # Whatever the planner takes a condition for, all rows of both tables are joined.
+    "SELECT set_config('enable_nestloop', 'off', false)",
+    # 32 MB, where the server gives less, hold the keys of a million rows without a file.
+    "SELECT set_config(name, '32MB', false) FROM pg_settings WHERE name = 'work_mem' AND CAST(setting AS BIGINT) < 32768",
+)
+_USUAL: Final = (
+    "SELECT set_config(name, reset_val || COALESCE(unit, ''), false) FROM pg_settings"
+    " WHERE name IN ('enable_nestloop', 'work_mem')"
+)
 
 
 def session_id(engine: Engine) -> int | None:
@@ -51,6 +63,22 @@ def prepare(engine: Engine, safety: Safety) -> list[str]:
         case _:
             return ["read-only session"]
     return ["read-only session", *said, f"at most {safety.connections} session(s) at once"]
+
+
+@contextmanager
+def whole_tables(engine: Engine) -> Iterator[None]:
+    """The statements inside join tables from end to end: on PostgreSQL none of them probes an index row by row."""
+    if engine.product != "postgresql":
+        yield
+        return
+    for statement in _WHOLE:
+        engine.ask(statement)
+    try:
+        yield
+    finally:
+        # A session that is lost has forgotten it by itself.
+        with suppress(SourceRefused, SourceUnreachable):
+            engine.ask(_USUAL)
 
 
 def _postgresql(engine: Engine, safety: Safety) -> list[str]:

@@ -54,7 +54,8 @@ def sqlglot_name(dialect: str) -> str:
     from sqlglot.dialects.dialect import Dialect
 
     name = _SQLGLOT.get(dialect, dialect)
-    return name if name in Dialect.classes else ""
+    # Asked for by name: a look at the list would load all thirty of them.
+    return name if Dialect.get(name) is not None else ""
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import sqlite3
 import uuid
@@ -15,9 +16,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from extract.his.approval import card
+from extract.his.asked import asked_offline
+from extract.his.compile import Statement
+from extract.his.guard.watch import Guard
 from extract.his.landing import Landing
 from extract.his.pull import PullReport, pull
 from extract.his.records import TABLES
+from extract.his.sites import load_site
 from extract.study.folder import StudyFolder
 from extract.synthetic.hospital import build
 from extract.synthetic.nights import next_night
@@ -229,6 +235,34 @@ def test_a_night_without_changes_asks_for_no_chart_and_writes_no_file(
     load = json.loads(Path(report.load).read_text(encoding="utf-8"))
     kinds = {line["name"] for line in load["statements"]}
     assert {kind.partition(" ")[0] for kind in kinds} == {"sight"}
+
+
+def test_nothing_is_sent_that_the_approval_card_does_not_show(
+    database: str, studies: Callable[..., StudyFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """...to the letter but for the number of keys, over a first pull and nights in which everything happens."""
+    sent: dict[str, str] = {}
+    stream = Guard.stream
+
+    def noted(guard: Guard, statement: Statement, *given: object) -> object:
+        sent[re.sub(r":k\d+(, :k\d+)*", ":k", statement.sql)] = statement.name
+        return stream(guard, statement, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Guard, "stream", noted)
+    chain = studies(tmp_path / "chain", database, limits="sweep_days = 0\nkey_batch = 3" + ALLOWED)
+    with closing(Hospital(database, 6)) as hospital:
+        shown = card(chain)["statements"]
+        for night in range(4):
+            for _ in range(night * 6):
+                hospital.happens()
+            pull(chain)
+    allowed = {re.sub(r":k\d+(, :k\d+)*", ":k", one["sql"]) for one in shown}
+    assert [name for sql, name in sent.items() if sql not in allowed] == []
+    kinds = {name.split()[0] for name in sent.values()}
+    assert {"sight", "marks", "mergers", "strays", "visits", "candidates", "chart", "window_totals"} <= kinds
+    assert {"strays document of some", "candidates of some"} <= set(sent.values())
+    offline = {(one.statement.name, one.en) for one in asked_offline(load_site(chain), chain.protocol())}
+    assert offline == {(one["name"], one["times"]["en"]) for one in shown}
 
 
 def test_a_full_pull_can_be_asked_for_and_comes_again_by_itself(

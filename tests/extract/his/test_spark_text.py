@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from extract.errors import NotSelect, SiteInvalid, SourceUnreachable
 from extract.his import compile as compiled
+from extract.his import compile_nights as nightly
 from extract.his.engines.binds import names
 from extract.his.engines.dialects import said
 from extract.his.engines.spark_address import read_address
@@ -31,7 +32,7 @@ def statements(pack):
         zone="Asia/Shanghai", limits=Limits(window="decade"), root=Path(),
     )  # fmt: skip
     first, *_, totals = compiled.candidates_sql(site, PROTOCOL)
-    return [first, totals, compiled.merged(site, ["?"]), *compiled.chart_sql(site, PROTOCOL)]
+    return [first, totals, nightly.mergers(site), *compiled.chart_sql(site, PROTOCOL)]
 
 
 def stages(pack):

@@ -13,7 +13,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from extract.his import compile as compiled
+from extract.his.asked import asked_offline
+from extract.his.compile import Statement
 from extract.his.engines.binds import is_term, names
 from extract.his.engines.dialects import said
 from extract.his.engines.odbc import sizes
@@ -25,18 +26,19 @@ from sql import packs
 GOLDEN = Path(__file__).parent / "golden"
 PROTOCOL = protocols.load(Path(protocols.__file__).parent / "templates" / "esr-pain" / "study.toml")
 PARSED_AS = {"mssql": "tsql", "oracle": "oracle"}
-OURS = re.compile(r"^canonical_\w+$|^(merged|one_person|in_window|asked|named|likely|likely_patient|found)$")
+OURS = re.compile(r"^canonical_\w+$|^(one_person|in_window|asked|named|likely|likely_patient|found)$")
+TRUSTED = ("document", "lab", "patient", "visit")
 CASES = [(pack, dialect) for pack in ("jw1", "omop54") for dialect in ("mssql", "oracle")]
 
 
-def statements(pack: str, dialect: str) -> list[compiled.Statement]:
+def statements(pack: str, dialect: str) -> list[Statement]:
     site = Site(
         pack=read_pack(packs() / pack, dialect), url=f"{dialect}+odbc://HIS", zone="Asia/Shanghai",
-        limits=Limits(window="decade"), root=Path(),
+        limits=Limits(window="decade", trusted=TRUSTED), root=Path(),
     )  # fmt: skip
-    first, *_, totals = compiled.candidates_sql(site, PROTOCOL)
-    merged = compiled.merged(site, ["?"])
-    return [first, totals, merged, *compiled.chart_sql(site, PROTOCOL)]
+    found = [one.statement for one in asked_offline(site, PROTOCOL)]
+    windows = [one for one in found if one.name.startswith("candidates 2")]
+    return [one for one in found if one not in windows[1:] and not one.name.startswith("count_")]
 
 
 @pytest.fixture(params=CASES, ids="-".join)

@@ -301,8 +301,8 @@ FROM canonical_visit v
 LEFT JOIN one_person s ON s.patient_id = v.patient_id
 WHERE v.started_at IS NULL OR (v.started_at >= :from_date AND v.started_at < :to_date);
 
--- merged
--- binds: k0
+-- mergers
+-- binds: 
 WITH canonical_patient AS (
 SELECT p.patient_id    AS patient_id,
        p.sex           AS sex,
@@ -315,11 +315,7 @@ LEFT JOIN pat_id_merge g ON g.patient_id = p.patient_id
 )
 SELECT p.patient_id, p.merged_into
 FROM canonical_patient p
-WHERE p.patient_id IN (:k0) AND p.merged_into IS NOT NULL
-UNION ALL
-SELECT p.patient_id, p.merged_into
-FROM canonical_patient p
-WHERE p.merged_into IN (:k0);
+WHERE p.merged_into IS NOT NULL;
 
 -- chart patient
 -- binds: k0

@@ -307,37 +307,6 @@ FROM canonical_visit v
 LEFT JOIN one_person s ON s.patient_id = v.patient_id
 WHERE v.started_at IS NULL OR (v.started_at >= CAST(:from_date AS DATETIME) AND v.started_at < CAST(:to_date AS DATETIME));
 
--- merged
--- binds: k0
-WITH canonical_patient AS (
-SELECT
-  CAST(p.person_id AS VARCHAR(20)) AS patient_id,
-  COALESCE(
-    p.gender_source_value,
-    CASE CAST(p.gender_concept_id AS VARCHAR(20))
-      WHEN '8507'
-      THEN 'M'
-      WHEN '8532'
-      THEN 'F'
-    END
-  ) AS sex,
-  COALESCE(
-    SUBSTRING(CONVERT(VARCHAR(30), p.birth_datetime, 120), 1, 10),
-    CAST(p.year_of_birth AS VARCHAR(4)) + '-' + RIGHT('00' + CAST(p.month_of_birth AS VARCHAR(2)), 2) + '-' + RIGHT('00' + CAST(p.day_of_birth AS VARCHAR(2)), 2)
-  ) AS birth_date,
-  CAST(NULL AS VARCHAR(64)) AS merged_into,
-  CAST(NULL AS DATETIME) AS updated_at,
-  'PERSON' AS source_table
-FROM person AS p
-)
-SELECT p.patient_id, p.merged_into
-FROM canonical_patient p
-WHERE p.patient_id IN (:k0) AND p.merged_into IS NOT NULL
-UNION ALL
-SELECT p.patient_id, p.merged_into
-FROM canonical_patient p
-WHERE p.merged_into IN (:k0);
-
 -- chart patient
 -- binds: k0
 WITH canonical_patient AS (
@@ -620,3 +589,319 @@ FROM canonical_scale t
 WHERE t.patient_id IN (:k0)
   AND (t.measured_at IS NULL OR t.measured_at >= CAST(:from_date AS DATETIME))
   AND (t.measured_at IS NULL OR t.measured_at < CAST(:to_date AS DATETIME));
+
+-- sight care_site
+-- binds: 
+SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.care_site_id) AS c0, COUNT(t.care_site_name) AS c1
+FROM care_site t;
+
+-- sight concept
+-- binds: 
+SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.concept_class_id) AS c0, COUNT(t.concept_code) AS c1, COUNT(t.concept_id) AS c2, COUNT(t.concept_name) AS c3, COUNT(t.vocabulary_id) AS c4
+FROM concept t;
+
+-- sight condition_occurrence
+-- binds: 
+SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.condition_concept_id) AS c0, COUNT(t.condition_occurrence_id) AS c1, COUNT(t.condition_source_concept_id) AS c2, COUNT(t.condition_source_value) AS c3, COUNT(t.condition_start_date) AS c4, COUNT(t.condition_start_datetime) AS c5, COUNT(t.person_id) AS c6, COUNT(t.visit_occurrence_id) AS c7
+FROM condition_occurrence t;
+
+-- sight drug_exposure
+-- binds: 
+SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.drug_concept_id) AS c0, COUNT(t.drug_exposure_end_date) AS c1, COUNT(t.drug_exposure_end_datetime) AS c2, COUNT(t.drug_exposure_id) AS c3, COUNT(t.drug_exposure_start_date) AS c4, COUNT(t.drug_exposure_start_datetime) AS c5, COUNT(t.drug_source_value) AS c6, COUNT(t.person_id) AS c7, COUNT(t.route_source_value) AS c8, COUNT(t.visit_occurrence_id) AS c9
+FROM drug_exposure t;
+
+-- sight measurement
+-- binds: 
+SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.measurement_concept_id) AS c0, COUNT(t.measurement_date) AS c1, COUNT(t.measurement_datetime) AS c2, COUNT(t.measurement_id) AS c3, COUNT(t.measurement_source_value) AS c4, COUNT(t.operator_concept_id) AS c5, COUNT(t.person_id) AS c6, COUNT(t.unit_concept_id) AS c7, COUNT(t.unit_source_value) AS c8, COUNT(t.value_as_concept_id) AS c9, COUNT(t.value_as_number) AS c10, COUNT(t.value_source_value) AS c11, COUNT(t.visit_occurrence_id) AS c12
+FROM measurement t;
+
+-- sight note
+-- binds: 
+SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.note_date) AS c0, COUNT(t.note_datetime) AS c1, COUNT(t.note_event_field_concept_id) AS c2, COUNT(t.note_event_id) AS c3, COUNT(t.note_id) AS c4, COUNT(t.note_source_value) AS c5, COUNT(t.note_text) AS c6, COUNT(t.note_title) AS c7, COUNT(t.person_id) AS c8, COUNT(t.visit_occurrence_id) AS c9
+FROM note t;
+
+-- sight observation
+-- binds: 
+SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.observation_concept_id) AS c0, COUNT(t.observation_date) AS c1, COUNT(t.observation_datetime) AS c2, COUNT(t.observation_id) AS c3, COUNT(t.observation_source_value) AS c4, COUNT(t.person_id) AS c5, COUNT(t.value_as_number) AS c6, COUNT(t.value_as_string) AS c7, COUNT(t.value_source_value) AS c8, COUNT(t.visit_occurrence_id) AS c9
+FROM observation t;
+
+-- sight person
+-- binds: 
+SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.birth_datetime) AS c0, COUNT(t.day_of_birth) AS c1, COUNT(t.gender_concept_id) AS c2, COUNT(t.gender_source_value) AS c3, COUNT(t.month_of_birth) AS c4, COUNT(t.person_id) AS c5, COUNT(t.year_of_birth) AS c6
+FROM person t;
+
+-- sight procedure_occurrence
+-- binds: 
+SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.person_id) AS c0, COUNT(t.procedure_concept_id) AS c1, COUNT(t.procedure_date) AS c2, COUNT(t.procedure_datetime) AS c3, COUNT(t.procedure_occurrence_id) AS c4, COUNT(t.procedure_source_value) AS c5, COUNT(t.visit_occurrence_id) AS c6
+FROM procedure_occurrence t;
+
+-- sight visit_occurrence
+-- binds: 
+SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.care_site_id) AS c0, COUNT(t.person_id) AS c1, COUNT(t.visit_concept_id) AS c2, COUNT(t.visit_end_date) AS c3, COUNT(t.visit_end_datetime) AS c4, COUNT(t.visit_occurrence_id) AS c5, COUNT(t.visit_start_date) AS c6, COUNT(t.visit_start_datetime) AS c7
+FROM visit_occurrence t;
+
+-- marks patient
+-- binds: 
+SELECT t.patient_id, COUNT(*) AS n, COUNT(*) - COUNT(t.updated_at) AS mark, MAX(t.updated_at) AS latest
+FROM (
+SELECT
+  CAST(p.person_id AS VARCHAR(20)) AS patient_id,
+  COALESCE(
+    p.gender_source_value,
+    CASE CAST(p.gender_concept_id AS VARCHAR(20))
+      WHEN '8507'
+      THEN 'M'
+      WHEN '8532'
+      THEN 'F'
+    END
+  ) AS sex,
+  COALESCE(
+    SUBSTRING(CONVERT(VARCHAR(30), p.birth_datetime, 120), 1, 10),
+    CAST(p.year_of_birth AS VARCHAR(4)) + '-' + RIGHT('00' + CAST(p.month_of_birth AS VARCHAR(2)), 2) + '-' + RIGHT('00' + CAST(p.day_of_birth AS VARCHAR(2)), 2)
+  ) AS birth_date,
+  CAST(NULL AS VARCHAR(64)) AS merged_into,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'PERSON' AS source_table
+FROM person AS p
+) t
+WHERE t.patient_id IS NOT NULL
+GROUP BY t.patient_id;
+
+-- marks visit
+-- binds: 
+SELECT t.patient_id, COUNT(*) AS n, COUNT(*) - COUNT(t.updated_at) AS mark, MAX(t.updated_at) AS latest
+FROM (
+SELECT
+  CAST(v.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(v.person_id AS VARCHAR(20)) AS patient_id,
+  CASE CAST(v.visit_concept_id AS VARCHAR(20))
+    WHEN '9201'
+    THEN 'inpatient'
+    WHEN '262'
+    THEN 'inpatient'
+    WHEN '9202'
+    THEN 'outpatient'
+    WHEN '9203'
+    THEN 'emergency'
+    ELSE 'other'
+  END AS visit_type,
+  s.care_site_name AS department,
+  COALESCE(v.visit_start_datetime, v.visit_start_date) AS started_at,
+  COALESCE(v.visit_end_datetime, v.visit_end_date) AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'VISIT_OCCURRENCE' AS source_table
+FROM visit_occurrence AS v
+LEFT JOIN care_site AS s
+  ON s.care_site_id = v.care_site_id
+) t
+WHERE t.patient_id IS NOT NULL
+GROUP BY t.patient_id;
+
+-- marks document
+-- binds: 
+SELECT t.patient_id, COUNT(*) AS n, COUNT(*) - COUNT(t.updated_at) AS mark, MAX(t.updated_at) AS latest
+FROM (
+SELECT
+  CAST(n.note_id AS VARCHAR(20)) AS document_id,
+  CAST(n.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(n.person_id AS VARCHAR(20)) AS patient_id,
+  COALESCE(n.note_title, n.note_source_value) AS kind,
+  COALESCE(n.note_datetime, n.note_date) AS written_at,
+  n.note_text AS text,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'NOTE' AS source_table
+FROM note AS n
+) t
+WHERE t.patient_id IS NOT NULL
+GROUP BY t.patient_id;
+
+-- marks lab
+-- binds: 
+SELECT t.patient_id, COUNT(*) AS n, COUNT(*) - COUNT(t.updated_at) AS mark, MAX(t.updated_at) AS latest
+FROM (
+SELECT
+  CAST(m.measurement_id AS VARCHAR(20)) AS result_id,
+  CAST(m.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(m.person_id AS VARCHAR(20)) AS patient_id,
+  m.measurement_source_value AS code,
+  COALESCE(c.concept_name, m.measurement_source_value) AS name,
+  COALESCE(m.measurement_datetime, m.measurement_date) AS specimen_at,
+  COALESCE(m.measurement_datetime, m.measurement_date) AS reported_at,
+  CASE
+    WHEN m.value_as_number IS NULL
+    THEN COALESCE(m.value_source_value, k.concept_name)
+    WHEN CAST(m.operator_concept_id AS VARCHAR(20)) IN ('4171756', '4171754', '4171755', '4172704')
+    THEN CASE
+      WHEN SUBSTRING(m.value_source_value, 1, 1) IN ('<', '>')
+      THEN m.value_source_value
+      ELSE CASE CAST(m.operator_concept_id AS VARCHAR(20))
+        WHEN '4171756'
+        THEN '<'
+        WHEN '4171754'
+        THEN '<='
+        WHEN '4171755'
+        THEN '>='
+        ELSE '>'
+      END + COALESCE(m.value_source_value, CAST(m.value_as_number AS VARCHAR(40)))
+    END
+  END AS raw_value,
+  m.value_as_number AS raw_number,
+  COALESCE(m.unit_source_value, u.concept_code) AS unit,
+  CAST(NULL AS VARCHAR(64)) AS reference_range,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'MEASUREMENT' AS source_table
+FROM measurement AS m
+LEFT JOIN concept AS c
+  ON c.concept_id = m.measurement_concept_id
+LEFT JOIN concept AS k
+  ON k.concept_id = m.value_as_concept_id AND CAST(k.concept_id AS VARCHAR(20)) <> '0'
+LEFT JOIN concept AS u
+  ON u.concept_id = m.unit_concept_id AND CAST(u.concept_id AS VARCHAR(20)) <> '0'
+WHERE
+  NOT COALESCE(c.concept_class_id, 'Lab Test') IN ('Clinical Observation', 'Survey', 'Procedure', 'Observable Entity')
+) t
+WHERE t.patient_id IS NOT NULL
+GROUP BY t.patient_id;
+
+-- mergers
+-- binds: 
+WITH canonical_patient AS (
+SELECT
+  CAST(p.person_id AS VARCHAR(20)) AS patient_id,
+  COALESCE(
+    p.gender_source_value,
+    CASE CAST(p.gender_concept_id AS VARCHAR(20))
+      WHEN '8507'
+      THEN 'M'
+      WHEN '8532'
+      THEN 'F'
+    END
+  ) AS sex,
+  COALESCE(
+    SUBSTRING(CONVERT(VARCHAR(30), p.birth_datetime, 120), 1, 10),
+    CAST(p.year_of_birth AS VARCHAR(4)) + '-' + RIGHT('00' + CAST(p.month_of_birth AS VARCHAR(2)), 2) + '-' + RIGHT('00' + CAST(p.day_of_birth AS VARCHAR(2)), 2)
+  ) AS birth_date,
+  CAST(NULL AS VARCHAR(64)) AS merged_into,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'PERSON' AS source_table
+FROM person AS p
+)
+SELECT p.patient_id, p.merged_into
+FROM canonical_patient p
+WHERE p.merged_into IS NOT NULL;
+
+-- strays document
+-- binds: 
+WITH canonical_visit AS (
+SELECT
+  CAST(v.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(v.person_id AS VARCHAR(20)) AS patient_id,
+  CASE CAST(v.visit_concept_id AS VARCHAR(20))
+    WHEN '9201'
+    THEN 'inpatient'
+    WHEN '262'
+    THEN 'inpatient'
+    WHEN '9202'
+    THEN 'outpatient'
+    WHEN '9203'
+    THEN 'emergency'
+    ELSE 'other'
+  END AS visit_type,
+  s.care_site_name AS department,
+  COALESCE(v.visit_start_datetime, v.visit_start_date) AS started_at,
+  COALESCE(v.visit_end_datetime, v.visit_end_date) AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'VISIT_OCCURRENCE' AS source_table
+FROM visit_occurrence AS v
+LEFT JOIN care_site AS s
+  ON s.care_site_id = v.care_site_id
+),
+canonical_document AS (
+SELECT
+  CAST(n.note_id AS VARCHAR(20)) AS document_id,
+  CAST(n.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(n.person_id AS VARCHAR(20)) AS patient_id,
+  COALESCE(n.note_title, n.note_source_value) AS kind,
+  COALESCE(n.note_datetime, n.note_date) AS written_at,
+  n.note_text AS text,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'NOTE' AS source_table
+FROM note AS n
+)
+SELECT DISTINCT t.patient_id, t.visit_id
+FROM canonical_document t
+LEFT JOIN canonical_visit v ON v.visit_id = t.visit_id AND v.patient_id = t.patient_id
+WHERE t.patient_id IS NOT NULL AND t.visit_id IS NOT NULL AND v.visit_id IS NULL;
+
+-- strays lab
+-- binds: 
+WITH canonical_visit AS (
+SELECT
+  CAST(v.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(v.person_id AS VARCHAR(20)) AS patient_id,
+  CASE CAST(v.visit_concept_id AS VARCHAR(20))
+    WHEN '9201'
+    THEN 'inpatient'
+    WHEN '262'
+    THEN 'inpatient'
+    WHEN '9202'
+    THEN 'outpatient'
+    WHEN '9203'
+    THEN 'emergency'
+    ELSE 'other'
+  END AS visit_type,
+  s.care_site_name AS department,
+  COALESCE(v.visit_start_datetime, v.visit_start_date) AS started_at,
+  COALESCE(v.visit_end_datetime, v.visit_end_date) AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'VISIT_OCCURRENCE' AS source_table
+FROM visit_occurrence AS v
+LEFT JOIN care_site AS s
+  ON s.care_site_id = v.care_site_id
+),
+canonical_lab AS (
+SELECT
+  CAST(m.measurement_id AS VARCHAR(20)) AS result_id,
+  CAST(m.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(m.person_id AS VARCHAR(20)) AS patient_id,
+  m.measurement_source_value AS code,
+  COALESCE(c.concept_name, m.measurement_source_value) AS name,
+  COALESCE(m.measurement_datetime, m.measurement_date) AS specimen_at,
+  COALESCE(m.measurement_datetime, m.measurement_date) AS reported_at,
+  CASE
+    WHEN m.value_as_number IS NULL
+    THEN COALESCE(m.value_source_value, k.concept_name)
+    WHEN CAST(m.operator_concept_id AS VARCHAR(20)) IN ('4171756', '4171754', '4171755', '4172704')
+    THEN CASE
+      WHEN SUBSTRING(m.value_source_value, 1, 1) IN ('<', '>')
+      THEN m.value_source_value
+      ELSE CASE CAST(m.operator_concept_id AS VARCHAR(20))
+        WHEN '4171756'
+        THEN '<'
+        WHEN '4171754'
+        THEN '<='
+        WHEN '4171755'
+        THEN '>='
+        ELSE '>'
+      END + COALESCE(m.value_source_value, CAST(m.value_as_number AS VARCHAR(40)))
+    END
+  END AS raw_value,
+  m.value_as_number AS raw_number,
+  COALESCE(m.unit_source_value, u.concept_code) AS unit,
+  CAST(NULL AS VARCHAR(64)) AS reference_range,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'MEASUREMENT' AS source_table
+FROM measurement AS m
+LEFT JOIN concept AS c
+  ON c.concept_id = m.measurement_concept_id
+LEFT JOIN concept AS k
+  ON k.concept_id = m.value_as_concept_id AND CAST(k.concept_id AS VARCHAR(20)) <> '0'
+LEFT JOIN concept AS u
+  ON u.concept_id = m.unit_concept_id AND CAST(u.concept_id AS VARCHAR(20)) <> '0'
+WHERE
+  NOT COALESCE(c.concept_class_id, 'Lab Test') IN ('Clinical Observation', 'Survey', 'Procedure', 'Observable Entity')
+)
+SELECT DISTINCT t.patient_id, t.visit_id
+FROM canonical_lab t
+LEFT JOIN canonical_visit v ON v.visit_id = t.visit_id AND v.patient_id = t.patient_id
+WHERE t.patient_id IS NOT NULL AND t.visit_id IS NOT NULL AND v.visit_id IS NULL;

@@ -257,8 +257,8 @@ FROM canonical_visit v
 LEFT JOIN one_person s ON s.patient_id = v.patient_id
 WHERE v.started_at IS NULL OR (v.started_at >= :from_date AND v.started_at < :to_date);
 
--- merged
--- binds: k0
+-- mergers
+-- binds: 
 WITH canonical_patient AS (
 SELECT CAST(p.person_id AS VARCHAR(20)) AS patient_id,
        COALESCE(p.gender_source_value,
@@ -274,11 +274,7 @@ FROM person p
 )
 SELECT p.patient_id, p.merged_into
 FROM canonical_patient p
-WHERE p.patient_id IN (:k0) AND p.merged_into IS NOT NULL
-UNION ALL
-SELECT p.patient_id, p.merged_into
-FROM canonical_patient p
-WHERE p.merged_into IN (:k0);
+WHERE p.merged_into IS NOT NULL;
 
 -- chart patient
 -- binds: k0

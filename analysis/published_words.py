@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from analysis.interval import Interval
 from analysis.published import Signal
 from analysis.published_proofs import THEOREMS
 from analysis.witness import Decision
 
-__all__ = ["CHECKS", "decision_lines", "lines"]
+__all__ = ["CHECKS", "decision_lines", "lines", "ordered", "spoken_proofs"]
 
 CHECKS: Final = {
     "P by Pearson's chi-square": "P（Pearson χ²）",
@@ -61,9 +61,13 @@ def lines(
     signals: Sequence[Signal], language: Literal["en", "zh"]
 ) -> tuple[tuple[str, ...], list[list[str]]]:
     """Head and rows: what is impossible, what differs, then the P that another usual test gives."""
+    return _HEAD[language], [list(_row(s, language)) for s in ordered(signals)]
+
+
+def ordered(signals: Sequence[Signal]) -> list[Signal]:
+    """Those that are told to people, the gravest first."""
     order = ("impossible", "differs", "otherwise")
-    told = sorted((s for s in signals if s.verdict in order), key=lambda s: order.index(s.verdict))
-    return _HEAD[language], [list(_row(s, language)) for s in told]
+    return sorted((s for s in signals if s.verdict in order), key=lambda s: order.index(s.verdict))
 
 
 def _row(signal: Signal, language: Literal["en", "zh"]) -> Iterator[str]:
@@ -108,6 +112,21 @@ _REST: Final = (
     "without the {k} refused numbers the other {n} can stand together: data were found",
     "除去上述{k}个数字，其余{n}个可以同时成立：已找到一组数据",
 )
+_STEP_WORDS: Final = (
+    ("no common value", "两区间不相交"),
+    ("implied ", "推得 "),
+    ("printed ", "所印 "),
+    ("; below ", "；以下比较 "),
+    (" is compared", ""),
+    ("no whole number lies in it", "其中没有整数"),
+    ("in steps²", "（以步长²计）"),
+    (", S at least the least", "（且 S 不小于下限）"),
+    (" a whole number of k's parity", " 为与 k 同奇偶的整数"),
+    ("for no whole sum k in ", "没有整数和 k 属于 "),
+    (", so ", "，故 "),
+    ("mean [", "均数 ["),
+    (" range [", " 取值范围 ["),
+)
 _UNMET: Final = ("unknown: {names}", "未知：{names}")
 
 
@@ -115,10 +134,23 @@ def decision_lines(decision: Decision, language: Literal["en", "zh"]) -> Iterato
     """The verdict; each proof with its theorem and arithmetic; what the data found have."""
     at = 1 if language == "zh" else 0
     yield _DECISIONS[decision.verdict][at].format(n=len(decision.met))
-    for proof in decision.proofs:
-        yield f"{proof.where}: {THEOREMS[proof.theorem][at]}"
-        yield from (f"    {step}" for step in proof.steps)
+    for proof in spoken_proofs(decision, language):
+        yield f"{proof['where']}: {proof['says']}"
+        yield from (f"    {step}" for step in proof["steps"])
     if decision.without and decision.met:
         yield _REST[at].format(k=len(decision.without), n=len(decision.met))
     if decision.unmet:
         yield _UNMET[at].format(names=", ".join(decision.unmet))
+
+
+def spoken_proofs(decision: Decision, language: Literal["en", "zh"]) -> list[dict[str, Any]]:
+    """Each proof's place, theorem and steps in the language."""
+    at = 1 if language == "zh" else 0
+    told = []
+    for proof in decision.proofs:
+        steps = list(proof.steps)
+        if at:
+            for english, chinese in _STEP_WORDS:
+                steps = [step.replace(english, chinese) for step in steps]
+        told.append({"where": proof.where, "says": THEOREMS[proof.theorem][at], "steps": steps})
+    return told

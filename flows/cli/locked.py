@@ -221,6 +221,9 @@ def audit(
             help="Find data that have the numbers and write them to this CSV, or prove that none can."
         ),
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Also write an HTML page, zh and en, to this file.")
+    ] = None,
     language: Annotated[str, typer.Option(help="en or zh, for people; --json stays as it is.")] = "en",
     as_json: AsJson = False,
 ) -> None:
@@ -240,6 +243,11 @@ def audit(
         decision = decide_file(file, named, ends)
         write_witness(decision, witness)
         told["witness"] = decision.to_json() | {"file": str(witness)}
+    if page is not None:
+        from analysis.published_page import audit_page
+
+        page.write_text(audit_page(file.name, signals, decision), encoding="utf-8")
+        told["page"] = str(page)
     result(
         told,
         as_json,

@@ -224,3 +224,20 @@ def test_a_witness_of_no_table_is_one_sentence(tmp_path):
     ran = CliRunner().invoke(app, ["audit", str(file), "--witness", str(tmp_path / "out.csv")])
     assert ran.exit_code != 0
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_the_page_holds_every_question_and_proof_in_both_languages_and_no_script(tmp_path):
+    page = tmp_path / "audit.html"
+    options = ["--witness", str(tmp_path / "out.csv"), "--page", str(page), "--json"]
+    told = json.loads(CliRunner().invoke(app, ["audit", str(PAPER), *options]).stdout)
+    text = page.read_text(encoding="utf-8")
+    shown = [s for s in told["signals"] if s["verdict"] != "consistent"]
+    assert sum(text.count(f'<tr class="{v}">') for v in ("impossible", "differs", "otherwise")) == 2 * len(
+        shown
+    )
+    assert text.count("<pre>") == 2 * len(told["witness"]["proofs"])
+    assert "<script" not in text
+    assert "http" not in text.replace("http-equiv", "")
+    chinese, english = text.split('<main lang="en">')
+    assert "no common value" in english
+    assert not re.search(r"no common value|implied|printed|compared", chinese.split("<main")[1])

@@ -42,6 +42,8 @@ from validate.review.cases import cases, opinions
 __all__ = ["Client", "Desk", "Ledger", "Person", "database_of_our_own", "hospital", "team"]
 
 ROOT = Path(__file__).resolve().parents[2]
+_IDLE = 3.0
+"""Seconds after which a connection is not used again: the server closes one after five."""
 SERVES = """
     import os, sys
     from pathlib import Path
@@ -206,6 +208,7 @@ class Client:
             f"Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {person.token}\r\n"
             f"Cookie: desk={person.session}\r\nSec-Fetch-Site: same-origin\r\n"
         )
+        self._used = 0.0
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -213,6 +216,8 @@ class Client:
         self, method: str, path: str, body: bytes = b"", kind: str = "application/json", accept: str = "*/*"
     ) -> tuple[int, bytes]:
         """Status and body of one request. Raises OSError, EOFError when the whole answer did not come."""
+        if time.monotonic() - self._used > _IDLE:
+            self.close()
         try:
             if self._writer is None:
                 self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -227,10 +232,12 @@ class Client:
             status = int(answered[9:12])
             _, _, length = answered.partition(b"content-length: ")
             size = int(length[: length.index(b"\r")]) if length else 0
-            return status, await self._reader.readexactly(size)
+            whole = await self._reader.readexactly(size)
         except (OSError, EOFError):
             self.close()
             raise
+        self._used = time.monotonic()
+        return status, whole
 
     async def send(self, method: str, path: str, body: Mapping[str, Any]) -> int:
         """Status of a JSON request."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,13 +25,29 @@ def load() -> Any:
     """The library, imported on first use (5 to 15 seconds)."""
     # Read by the library when a context is made; an operator's own setting stands.
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
-    with _quiet():
+    with _quiet(), _without_spark():
         import great_expectations
         import great_expectations.expectations
 
     # This one sets a level of its own, and tells of every temporary folder that it makes.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     return great_expectations
+
+
+@contextmanager
+def _without_spark() -> Iterator[None]:
+    """Imports fail for what of Spark is not loaded yet.
+
+    The library imports all of it where it is installed, which takes seconds and is used by no check; and
+    ``pyspark.sql.connect`` ends a process that has no main module and no grpc.
+    """
+    absent = {"pyspark", "pyspark.sql.connect", "pyspark.sql.connect.dataframe"} - set(sys.modules)
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None is how an import is refused
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 @contextmanager

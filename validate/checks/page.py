@@ -69,6 +69,7 @@ KINDS: Final[Mapping[str, Mapping[str, str]]] = {
     "eligible": {"zh": "符合入选", "en": "eligible"},
     "evidence": {"zh": "证据", "en": "evidence"},
     "source": {"zh": "来源未变", "en": "source unchanged"},
+    "drift": {"zh": "与上一版比较", "en": "drift"},
     "own": {"zh": "本单位核查", "en": "the site's own"},
     "two_people": {"zh": "两人独立", "en": "two people"},
     "third_person": {"zh": "第三人裁定", "en": "third person"},

@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
+import pyarrow as pa
 
 from extract.study.database import StudyDatabase
 from extract.study.protocol import Protocol
 from validate.checks import engine
+from validate.checks.drift import drift
 from validate.checks.facts import Facts
 from validate.checks.failing import evaluated, failing
 from validate.checks.frames import build_frames
@@ -28,15 +30,18 @@ def run(
     waivers: Iterable[Waiver] = (),
     database: StudyDatabase | None = None,
     own: Sequence[Rule] = (),
+    before: pa.Table | None = None,
 ) -> CheckReport:
     """Every check of ``protocol`` and the site's ``own`` over ``draft``, and those over the rows of ``database``.
 
+    ``before`` is the dataset of the last snapshot, which the draft's distributions are compared with.
     Over the draft the engine's yes or no comes first, the keys of the failures after. Loads Great
     Expectations; nothing is written and nothing printed.
     """
     engine.load()
     started = time.perf_counter()
     results = evaluate((*compile_rules(protocol), *own), build_frames(protocol, draft, facts))
+    results += drift(protocol, draft.wide, before)
     if database is not None:
         with database.reading() as connection:
             results += check_stored(connection, protocol)

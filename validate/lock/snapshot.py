@@ -29,6 +29,7 @@ from extract.study.protocol import Protocol
 from extract.study.tables import decision, query
 from validate import checks
 from validate.assemble import assemble, collect_facts
+from validate.checks.drift import last_snapshot
 from validate.checks.own import own_rules
 from validate.checks.results import CheckReport, Waiver
 from validate.checks.rules import compile_rules
@@ -98,7 +99,8 @@ def _readiness(folder: StudyFolder, db: StudyDatabase, signers: Sequence[Signer]
     with db.reading() as connection:
         judged = {patient: found.candidate.evidence_hash for patient, found in cases(connection).items()}
     facts = collect_facts(screening, reconciliation, funnel, judged)
-    report = checks.run(protocol, draft, facts, standing_waivers(db), db, own_rules(folder.root, protocol))
+    own, before = own_rules(folder.root, protocol), last_snapshot(folder.snapshots)
+    report = checks.run(protocol, draft, facts, standing_waivers(db), db, own, before)
     roles = protocol.lock.signatures
     keys = available(folder, roles) if signers is None else {s.role: True for s in signers}
     conditions = preconditions(

@@ -140,7 +140,18 @@ def audit(data: Mapping[str, Any]) -> list[Signal]:
     for text in data.get("rules", ()):
         signals.extend(_rule(text, tables))
     signals.extend(_third(data.get("t3", {}), tables, sizes))
+    signals.extend(_declared(place, data) for place in data.get("declared", ()))
     return signals
+
+
+def _declared(place: str, data: Mapping[str, Any]) -> Signal:
+    """Whether what the methods declare stands among the results: ``part.name``, as ``t2.d_x`` or ``t3.r_all``."""
+    found: Any = data
+    for key in place.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    times = float(found is not None)
+    note = "" if times else "declared among the methods, not among the printed results"
+    return _signal(place, "declared and reported", Interval(times, times), Interval(1.0, 1.0), note)
 
 
 def _steps(name: str, groups: Mapping[str, _Level], step: Fraction) -> Iterator[Signal]:
@@ -175,13 +186,9 @@ def _rule(text: str, tables: Mapping[str, Mapping[str, _Level]]) -> Iterator[Sig
         note += f"; with the sign turned, up to {other}" if other > most else ""
     verdict: Verdict = "consistent" if most == level.n else ("differs" if one.either else "impossible")
     yield Signal(
-        f"{one.variable}.{one.group}.rule",
-        "threshold against mean, sign and SD",
-        everybody,
-        Interval(0.0, most),
-        verdict,
-        note,
-    )
+        f"{one.variable}.{one.group}.rule", "threshold against mean, sign and SD", everybody, Interval(0.0, most),
+        verdict, note,
+    )  # fmt: skip
 
 
 def _levels(values: Sequence[Any], sizes: Mapping[str, int]) -> dict[str, _Level]:

@@ -38,10 +38,12 @@ CHECKS: Final = {
     "lower 95% limit of the mean": "均数95%置信区间下限",
     "upper 95% limit of the mean": "均数95%置信区间上限",
     "overall r forced by the groups": "由各组数字决定的总体 r",
+    "declared and reported": "方法中声明者是否见于结果",
 }
 """Every check's name, and what it is called in Chinese."""
 _VERDICTS: Final = {"differs": "不一致", "impossible": "不可能", "otherwise": "另法一致"}
 _NOTES: Final = (
+    (r"declared among the methods, not among the printed results", "方法中已声明，所印结果中没有"),
     (r"no data have these group means and this overall SD", "没有任何数据能同时具有这些组均数与此总体标准差"),
     (
         r"no (\d+) values in steps of (\S+) have this mean and this SD",

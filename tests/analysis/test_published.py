@@ -155,6 +155,32 @@ def test_a_mean_that_no_whole_numbers_have_is_found():
     assert found["x.b.mean"].to_json()["implied"] == {"low": None, "high": None}
 
 
+def test_what_is_declared_and_not_reported_is_a_question():
+    """The change is declared and printed; the correlation and a third scale are declared only."""
+    data = {
+        "n": {"all": 20, "a": 12, "b": 8},
+        "t2": {"d_x": [[3.0, 1.1], [3.0, 1.1], [3.0, 1.1]]},
+        "declared": ["t2.d_x", "t3.r_all", "t2.d_x.more.still"],
+    }
+    found = {s.where: s for s in audit(data) if s.check == "declared and reported"}
+    assert [s.verdict for s in found.values()] == ["consistent", "differs", "differs"]
+    told = lines(list(found.values()), "zh")[1]
+    assert [row[1] for row in told] == ["t3.r_all", "t2.d_x.more.still"]
+    assert told[0][-1] == "方法中已声明，所印结果中没有"
+
+
+def test_rules_that_stand_in_the_file_need_no_option(tmp_path):
+    file = tmp_path / "numbers.json"
+    file.write_text(json.dumps({**json.loads(PAPER.read_text()), "rules": ["sig: d_vas >= 3"]}))
+    threshold = [s for s in audit_file(file) if s.check.startswith("threshold")]
+    assert [(s.verdict, s.implied.high) for s in threshold] == [("impossible", 1)]
+
+
+def test_a_step_of_a_stem_is_that_of_both_values_and_their_change():
+    found = {s.where for s in audit_file(PAPER, steps={"vas": "0.1"}) if s.check.startswith("GRIM:")}
+    assert found == {f"{v}.{g}.mean" for v in ("vas_t0", "vas_t1", "d_vas") for g in ("all", "sig", "non")}
+
+
 def test_every_check_has_a_chinese_name(signals):
     given_all = audit_file(PAPER, rules=["sig: d_vas >= 3"], steps={"age": "1"})
     assert {s.check for s in given_all} <= set(CHECKS)

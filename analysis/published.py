@@ -150,7 +150,7 @@ def _declared(place: str, data: Mapping[str, Any]) -> Signal:
     for key in place.split("."):
         found = found.get(key) if isinstance(found, Mapping) else None
     times = float(found is not None)
-    note = "" if times else "declared among the methods, not among the printed results"
+    note = "" if found is not None else "declared among the methods, not among the printed results"
     return _signal(place, "declared and reported", Interval(times, times), Interval(1.0, 1.0), note)
 
 

@@ -231,6 +231,7 @@ def audit(
     from analysis.published import audit_file, decide_file
     from analysis.published_words import decision_lines, lines
     from analysis.witness import write_witness
+    from validate.lock.files import storage_faults
 
     spoken: Literal["en", "zh"] = "zh" if language == "zh" else "en"
     named = dict(step.partition("=")[::2] for step in steps or ())
@@ -241,12 +242,14 @@ def audit(
     if witness is not None:
         ends = {name: text.split(":") for name, _, text in (r.partition("=") for r in ranges or ())}
         decision = decide_file(file, named, ends)
-        write_witness(decision, witness)
+        with storage_faults(str(witness)):
+            write_witness(decision, witness)
         told["witness"] = decision.to_json() | {"file": str(witness)}
     if page is not None:
         from analysis.published_page import audit_page
 
-        page.write_text(audit_page(file.name, signals, decision), encoding="utf-8")
+        with storage_faults(str(page)):
+            page.write_text(audit_page(file.name, signals, decision), encoding="utf-8")
         told["page"] = str(page)
     result(
         told,

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from analysis.published_numbers import has, printed_numbers
 from analysis.published_proofs import THEOREMS, proofs
 from analysis.witness import decide, write_witness
+from extract.errors import StorageFault
 from flows.cli.app import app
 
 PAPER = Path(__file__).parent / "data" / "paper" / "reported.json"
@@ -241,3 +242,11 @@ def test_the_page_holds_every_question_and_proof_in_both_languages_and_no_script
     chinese, english = text.split('<main lang="en">')
     assert "no common value" in english
     assert not re.search(r"no common value|implied|printed|compared", chinese.split("<main")[1])
+
+
+@pytest.mark.parametrize("option", ["--witness", "--page"])
+def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path, option):
+    file = tmp_path / "few.json"
+    file.write_text('{"n": {"all": 5}, "t1": {"x": [[2.2, 1.3]]}, "steps": {"x": 1}}')
+    ran = CliRunner().invoke(app, ["audit", str(file), option, str(tmp_path / "nowhere" / "out")])
+    assert isinstance(ran.exception, StorageFault)

@@ -7,6 +7,7 @@ database's own triggers refuse it, and after a lock they refuse new rows as well
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -134,6 +135,8 @@ class StudyDatabase:
             else engine
         )
         self._writer = engine.execution_options(writes=True)
+        # Threads of one process take their turns here, at once; the database lets them poll or hold a connection.
+        self._turns = threading.Lock()
 
     @classmethod
     def open(cls, where: StudyFolder | Path | str | URL, protocol: Protocol) -> StudyDatabase:
@@ -174,7 +177,7 @@ class StudyDatabase:
 
         Raises StorageFault when the database refuses, Refused when a lock stands in the way.
         """
-        with self._storage(), self._writer.begin() as connection:
+        with self._turns, self._storage(), self._writer.begin() as connection:
             yield Writer(connection, actor)
 
     def head(self) -> Head:

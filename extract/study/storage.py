@@ -164,4 +164,4 @@ def rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
     """What ``query`` finds, as plain dicts by column name."""
     found = connection.execute(query)
     names = list(found.keys())
-    return [dict(zip(names, row, strict=True)) for row in found]
+    return [dict(zip(names, row, strict=True)) for row in found.all()]

@@ -29,8 +29,12 @@ def next_to_judge(request: Request, after: int = 0, account: Account = signed_in
 @router.get("/judge/{number}")
 def judge_page(request: Request, number: int, account: Account = signed_in) -> Response:
     """The chart, and the criteria that this reviewer judges."""
-    view = judgement.judging(room(request), account, number)
-    return chart_page(request, "judge.html", account, view.case, view=view, visible=view.visible)
+    here = room(request)
+    view = judgement.judging(here, account, number)
+    progress = judgement.progress(here, account)
+    return chart_page(
+        request, "judge.html", account, view.case, view=view, visible=view.visible, progress=progress
+    )
 
 
 @router.post("/judge/{number}")

@@ -99,7 +99,7 @@ class Sessions:
         if now - seen > _SEEN_AGAIN:
             self._file.write("UPDATE session SET seen = ? WHERE token_hash = ?", now, _hash(token))
         with self._db.reading() as connection:
-            return accounts.active(connection).get(account_id)
+            return accounts.one_active(connection, account_id)
 
     def sign_out(self, token: str) -> None:
         """End a session."""

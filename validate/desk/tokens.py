@@ -102,7 +102,7 @@ class Tokens:
             return None
         account_id, role, _ = found[0]
         with self._db.reading() as connection:
-            person = accounts.active(connection).get(account_id)
+            person = accounts.one_active(connection, account_id)
         return person if person is not None and person.role is Role(role) else None
 
 

@@ -5,14 +5,24 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from extract.errors import AlreadyExists, NotFound, Refused
 from extract.study.database import StudyDatabase, Writer
 from extract.study.tables import account
 from validate.review.rules import Account, Action, Role, may
 
-__all__ = ["MACHINE", "acting", "active", "add", "change", "change_own_password", "password_hash", "require"]
+__all__ = [
+    "MACHINE",
+    "acting",
+    "active",
+    "add",
+    "change",
+    "change_own_password",
+    "one_active",
+    "password_hash",
+    "require",
+]
 
 MACHINE: Final = Account("machine", "cohortlock", Role.MACHINE)
 """Pulls, queues and assigns; no person can have this account."""
@@ -28,16 +38,20 @@ def active(connection: Connection) -> dict[str, Account]:
     return {id_: found for id_, (found, works) in latest.items() if works}
 
 
+_NEWEST: Final = (
+    select(account).where(account.c.account_id == bindparam("account")).order_by(account.c.id.desc()).limit(1)
+)
+
+
+def one_active(connection: Connection, account_id: str) -> Account | None:
+    """The account of this id as it is now; None when there is none that may act."""
+    row = connection.execute(_NEWEST, {"account": account_id}).first()
+    return Account(row.account_id, row.name, Role(row.role)) if row and row.active else None
+
+
 def require(connection: Connection, actor: Account, action: Action) -> Account:
     """The account of ``actor`` as the database has it. Raises Refused when it may not do ``action``."""
-    if actor is MACHINE:
-        found: Account | None = MACHINE
-    else:
-        newest = (
-            select(account).where(account.c.account_id == actor.id).order_by(account.c.id.desc()).limit(1)
-        )
-        row = connection.execute(newest).first()
-        found = Account(row.account_id, row.name, Role(row.role)) if row and row.active else None
+    found = MACHINE if actor is MACHINE else one_active(connection, actor.id)
     if found is None:
         raise Refused("this account is unknown or closed", "Ask the data manager for an account.")
     if not may(found.role, action):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, Table, func, select
+from sqlalchemy import BindParameter, Connection, Row, Select, Table, bindparam, func, select
 
 from extract.errors import NotFound
 from extract.study.protocol import Protocol
@@ -241,20 +241,34 @@ def _cases(connection: Connection, patient_id: str | None) -> dict[str, Case]:
             given[row.patient_id],
             ruled[row.patient_id],
         )
-        for row in connection.execute(_present(patient_id))
+        for row in _states(connection, patient_id)
     }
 
 
-def _present(patient_id: str | None) -> Select[Any]:
-    newest = select(func.max(candidate_state.c.id)).group_by(candidate_state.c.patient_id)
-    if patient_id is not None:
-        newest = newest.where(candidate_state.c.patient_id == patient_id)
+def _present(newest: Select[Any]) -> Select[Any]:
     return (
         select(candidate_state, candidate.c.id.label("number"))
         .join(candidate, candidate.c.patient_id == candidate_state.c.patient_id)
         .where(candidate_state.c.id.in_(newest))
         .order_by(candidate.c.id)
     )
+
+
+# A statement is built once: every answer of the desk asks for a case or several.
+_PATIENT: Final[BindParameter[str]] = bindparam("patient")
+_NEWEST: Final = select(func.max(candidate_state.c.id)).group_by(candidate_state.c.patient_id)
+_ALL_STATES: Final = _present(_NEWEST)
+_STATE_OF_ONE: Final = _present(_NEWEST.where(candidate_state.c.patient_id == _PATIENT))
+_ROWS_OF_ONE: Final = {
+    table.name: select(table).where(table.c.patient_id == _PATIENT).order_by(table.c.id)
+    for table in (assignment, decision, arbitration)
+}
+
+
+def _states(connection: Connection, patient_id: str | None) -> Sequence[Row[Any]]:
+    if patient_id is None:
+        return connection.execute(_ALL_STATES).all()
+    return connection.execute(_STATE_OF_ONE, {"patient": patient_id}).all()
 
 
 def case_of(held: Candidate, given: Iterable[Opinion], ruled: Iterable[Ruling]) -> Case:
@@ -277,14 +291,13 @@ def case_of(held: Candidate, given: Iterable[Opinion], ruled: Iterable[Ruling]) 
 
 
 def _rows(connection: Connection, table: Table, patient_id: str | None) -> list[dict[str, Any]]:
-    query = select(table).order_by(table.c.id)
-    if patient_id is not None:
-        query = query.where(table.c.patient_id == patient_id)
-    return rows(connection, query)
+    if patient_id is None:
+        return rows(connection, select(table).order_by(table.c.id))
+    return rows(connection, _ROWS_OF_ONE[table.name].params(patient=patient_id))
 
 
 def _quotes(text: str) -> tuple[Quote, ...]:
-    return tuple(Quote(**quote) for quote in json.loads(text))
+    return () if text == "[]" else tuple(Quote(**quote) for quote in json.loads(text))
 
 
 def _candidate(row: Row[Any], reviewers: Mapping[int, str], ever: Iterable[str]) -> Candidate:

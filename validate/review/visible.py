@@ -31,12 +31,14 @@ class Shown:
     rulings: Mapping[str, Ruling]
 
 
-def shown(connection: Connection, account: Account | None, patient_id: str) -> Shown:
-    """What ``account`` may see of one candidate. Raises NotFound.
+def shown(
+    connection: Connection, account: Account | None, patient_id: str, found: Case | None = None
+) -> Shown:
+    """What ``account`` may see of one candidate, ``found`` where it was read in this view. Raises NotFound.
 
     To an arbitrator the two come without names and in an order that says nothing of their places.
     """
-    found = case(connection, patient_id)
+    found = found or case(connection, patient_id)
     viewer = Viewer(account, found.candidate.ever)
     authors = sorted(author for author in found.candidate.ever if sees_opinion(viewer, author, found.phase))
     query = (

@@ -36,7 +36,7 @@ def test_a_screening_from_disk_is_queued_as_it_stands(db, small, screening, tmp_
     folder.landing.mkdir()
     Screening(protocol_hash=small.hash, **tables).save(folder)
     counts = queue.enqueue(db, small, Screening.load(folder), "run1")
-    assert counts == {"new": 3, "changed": 0, "vanished": 0, "reopened": 0}
+    assert counts == {"new": 3, "changed": 0, "vanished": 0, "reopened": 0, "declined": 0}
     assert set(queue.enqueue(db, small, Screening.load(folder), "run2").values()) == {0}
     with db.reading() as connection:
         assert case(connection, "p1").candidate.reviewed == ("I2", "E1", "E2")

@@ -25,6 +25,7 @@ __all__ = [
     "keep",
     "next_to_arbitrate",
     "next_to_judge",
+    "progress",
     "settle",
     "take_back",
 ]
@@ -39,8 +40,6 @@ class Judging:
     visible: Shown
     drafts: Mapping[str, Draft]
     own: Mapping[str, Opinion]
-    done: int
-    of: int
 
     def now(self, criterion: str) -> Draft | None:
         """What this reviewer says of a criterion: the draft, else the opinion that was handed in."""
@@ -68,16 +67,16 @@ def judging(here: Room, account: Account, number: int) -> Judging:
     with here.database.reading() as connection:
         require(connection, account, Action.DECIDE)
         found = _own(find_case(connection, number), account)
-        visible = shown(connection, account, found.candidate.patient_id)
+        visible = shown(connection, account, found.candidate.patient_id, found)
+    return Judging(found, visible, here.drafts.of(account.id, found.candidate), _mine(found, account))
+
+
+def progress(here: Room, account: Account) -> tuple[int, int]:
+    """How many of this reviewer's candidates are judged, and how many there are. Raises Refused."""
+    with here.database.reading() as connection:
+        require(connection, account, Action.DECIDE)
         listed = here.places.to_judge(connection, account)
-    return Judging(
-        found,
-        visible,
-        here.drafts.of(account.id, found.candidate),
-        _mine(found, account),
-        sum(item.left == 0 for item in listed),
-        len(listed),
-    )
+    return sum(item.left == 0 for item in listed), len(listed)
 
 
 def keep(
@@ -167,7 +166,7 @@ def arbitrating(here: Room, account: Account, number: int) -> Arbitrating:
             or account.id in found.candidate.ever
         ):
             raise NotFound("there is nothing for you to settle here", "Go back to your work.")
-        return Arbitrating(found, shown(connection, account, found.candidate.patient_id))
+        return Arbitrating(found, shown(connection, account, found.candidate.patient_id, found))
 
 
 def settle(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-__all__ = ["packs", "study_queries", "study_query"]
+__all__ = ["packs", "study_query"]
 
 
 def packs() -> Traversable:
@@ -16,12 +16,3 @@ def packs() -> Traversable:
 def study_query(name: str) -> str:
     """The text of a study query, ``sql/<name>.sql``. Raises FileNotFoundError."""
     return (files("sql") / f"{name}.sql").read_text(encoding="utf-8")
-
-
-def study_queries() -> dict[str, str]:
-    """Every study query: name -> text."""
-    return {
-        one.name.removesuffix(".sql"): one.read_text(encoding="utf-8")
-        for one in sorted(files("sql").iterdir(), key=lambda one: one.name)
-        if one.name.endswith(".sql")
-    }

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 from extract.errors import NotApproved, Refused
 from extract.his.approval_words import criterion_words, search_words
-from extract.his.asked import Asked, asked
+from extract.his.asked import QUERIES, Asked, asked
 from extract.his.columns import stamps_rows
 from extract.his.drift import source_tables
 from extract.his.engines.base import Engine
@@ -34,7 +34,7 @@ from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from extract.study.protocol import Protocol
 from extract.study.tables import audit_event
-from sql import study_queries
+from sql import study_query
 
 __all__ = ["Approval", "approve", "card", "check_approved", "check_shown", "scope_of", "withdraw"]
 
@@ -64,7 +64,7 @@ def scope_of(protocol: Protocol, site: Site) -> str:
         "pack": [site.pack.name, site.pack.version, site.dialect, *site.pack.absent],
         "sql": {name: table.sql for name, table in site.pack.tables.items()},
         "counts": {count.file: count.sql for count in site.pack.counts},
-        "queries": study_queries(),
+        "queries": {name: study_query(name) for name in QUERIES},
         "where": _where(site),
         "zone": site.zone,
         "encodings": dict(site.encodings.declared),

@@ -21,8 +21,13 @@ from extract.his.sites import Site
 from extract.his.windows import Window, windows
 from extract.study.protocol import Protocol
 
-__all__ = ["Asked", "Search", "asked", "asked_offline"]
+__all__ = ["QUERIES", "Asked", "Search", "asked", "asked_offline"]
 
+QUERIES: Final = (
+    "candidates", "chart", "found", "found_likely", "marks", "mergers", "met", "narrowing", "sight", "strays",
+    "visits_of", "window_totals",
+)  # fmt: skip
+"""The texts of ``sql/`` that a pull is made of: an approval is of them as they stand."""
 Search = Callable[[Window], Statement]
 """The candidates of one window."""
 Words = tuple[str, str]

@@ -8,11 +8,13 @@ import sqlite3
 import pytest
 
 from extract.his.approval import scope_of
+from extract.his.asked import QUERIES
 from extract.his.sites import load_site
 from extract.study.audit import verify_chain
 from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from flows.cli.setting_up import write_templates
+from sql import study_query
 
 
 @pytest.fixture
@@ -89,11 +91,35 @@ def test_the_card_shows_what_every_night_asks_as_well(cohortlock, fresh):
     assert {"marks lab", "visits by patient_id", "visits by visit_id", "candidates of some"} <= names
 
 
-def test_an_approval_is_of_the_statements_as_this_program_words_them(fresh, monkeypatch):
-    """A program that asks in other words asks for another approval."""
+def test_an_approval_is_of_the_statements_as_this_program_words_them(cohortlock, fresh, monkeypatch):
+    """A program that asks in other words asks for another approval: of every text that the card is made of."""
+    site = fresh / "site.toml"
+    text = site.read_text(encoding="utf-8")
+    tables = '["patient", "visit", "document", "diagnosis", "lab", "imaging"]'
+    site.write_text(text.replace("[limits]\n", f"[limits]\ntrusted = {tables}\n"), encoding="utf-8")
+    read = set()
+
+    def noted(name):
+        read.add(name)
+        return study_query(name)
+
+    monkeypatch.setattr("extract.his.compile.study_query", noted)
+    monkeypatch.setattr("extract.his.compile_nights.study_query", noted)
+    assert cohortlock("approve", fresh, "--json").code == 0
+    assert read <= set(QUERIES)
+    assert {
+        "sight",
+        "marks",
+        "mergers",
+        "strays",
+        "visits_of",
+        "candidates",
+        "chart",
+        "window_totals",
+    } <= read
     folder = StudyFolder.at(fresh)
     before = scope_of(folder.protocol(), load_site(folder))
-    monkeypatch.setattr("extract.his.approval.study_queries", lambda: {"marks": "SELECT 1"})
+    monkeypatch.setattr("extract.his.approval.study_query", lambda name: f"{study_query(name)}-- once more")
     assert scope_of(folder.protocol(), load_site(folder)) != before
 
 

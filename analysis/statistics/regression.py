@@ -189,5 +189,6 @@ def leave_one_out(x: Values, y: Values) -> tuple[float, float] | None:
         xx, yy, xy = n * (sxx - u * u) - sx * sx, n * (syy - v * v) - sy * sy, n * (sxy - u * v) - sx * sy
         if xx == 0 or yy == 0:
             return None
-        found.append(math.copysign(math.sqrt(Fraction(xy * xy, xx * yy)), xy))
+        size = math.sqrt(Fraction(xy * xy, xx * yy))
+        found.append(-size if xy < 0 else size)
     return min(found), max(found)

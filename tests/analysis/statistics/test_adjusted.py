@@ -61,6 +61,8 @@ def test_leaving_one_out_is_as_if_each_pair_were_never_there():
     assert st.leave_one_out(x, y) == pytest.approx((min(each), max(each)), rel=1e-12)
     assert st.leave_one_out([1, 1, 1, 2], [1, 2, 3, 4]) is None
     assert st.leave_one_out([math.inf, 1], [1, 2]) is None
+    assert st.leave_one_out([0, 0, 0, 0.1], [0, 0, 1e-300, 0.1]) is None
+    assert st.leave_one_out([0, 0, 1, 2, 3], [0, 1e-300, 1, 2, 3]) == pytest.approx((1, 1))
 
 
 def test_two_correlations_compared_by_hand():

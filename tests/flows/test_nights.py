@@ -9,13 +9,18 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import tomlkit
 
 from extract.chart.screening import Screening
+from extract.his.approval import approve
 from extract.his.history import history
 from extract.his.landing import Landing
 from extract.his.records import TABLES
@@ -96,6 +101,16 @@ class State:
         return {place: sorted(set(pieces)) for place, pieces in found.items()}
 
 
+def written(folder: Path, his: str) -> None:
+    """A study on this hospital, approved; a server's account may write, because it builds the hospital as well."""
+    write_study(folder, his=his)
+    if his.startswith("postgresql"):
+        site = tomlkit.parse((folder / "site.toml").read_text(encoding="utf-8"))
+        site.setdefault("safety", tomlkit.table())["allow_write_right"] = "a test"
+        (folder / "site.toml").write_text(tomlkit.dumps(site), encoding="utf-8")
+        approve(StudyFolder.at(folder), by="a test", reason="a test", simulated=True)
+
+
 def versions_of(tables: dict[str, Any]) -> dict[str, str]:
     return {
         record: version
@@ -116,6 +131,7 @@ class Chain:
     queued: list[dict[str, int]] = field(default_factory=list)
     before: list[dict[tuple[str, str, int], int]] = field(default_factory=list)
     after: list[dict[tuple[str, str, int], int]] = field(default_factory=list)
+    his: str = "sqlite:///../his.db"
 
     def night(self, report: NightReport | None) -> None:
         """Pull, screen and queue; and once more from nothing."""
@@ -128,7 +144,7 @@ class Chain:
         self.after.append(self.standing())
         self.ours.append(State.of(self.study, told))
         other = self.root / f"fresh-{number}"
-        write_study(other, his="sqlite:///../his.db")
+        written(other, self.his)
         again = steps.pull(other)
         steps.screen(other)
         self.fresh.append(State.of(StudyFolder.at(other), again))
@@ -171,6 +187,16 @@ def chain(tmp_path_factory) -> Chain:
     for seed in (11, 12):
         chain.night(next_night(root / "his.db", seed=seed, changed=0.03))
     return chain
+
+
+@pytest.fixture
+def his_on_postgresql(postgres_url) -> Iterator[str]:
+    """An empty database."""
+    name = f"flows_nights_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        yield f"{postgres_url.rpartition('/')[0]}/{name}"
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 NIGHTS = (1, 2)
@@ -257,14 +283,35 @@ def test_the_history_of_every_record_is_what_the_fresh_pulls_say(chain):
 @pytest.mark.parametrize("night", NIGHTS)
 def test_exactly_the_opinions_whose_evidence_changed_are_reopened(chain, night):
     """Computed from the two fresh screenings, with the contents of the records and none of our hashes."""
+    assert reopened(chain, night) > 4
+
+
+def test_exactly_these_on_postgresql_too_where_a_night_asks_for_a_few(his_on_postgresql, tmp_path):
+    """...and reads no chart of the others: their opinions stand, or fall by what they share with the few."""
+    build(his_on_postgresql, patients=130, truth=tmp_path / "truth.json")
+    written(tmp_path / "study", his_on_postgresql)
+    chain = Chain(tmp_path, StudyFolder.at(tmp_path / "study"), his=his_on_postgresql)
+    chain.night(None)
+    simulate(chain.study.root, 7)
+    chain.after[0] = chain.standing()
+    chain.night(next_night(his_on_postgresql, seed=11, changed=0.03))
+    told = chain.ours[1].report
+    assert told["mode"] == "night"
+    assert 0 < told["asked"] < chain.ours[0].report["asked"]
+    assert reopened(chain, 1) > 4
+
+
+def reopened(chain: Chain, night: int) -> int:
+    """How many opinions the night reopened, held against what the two fresh screenings show."""
     given, now = chain.fresh[0].shown(), chain.fresh[night].shown()
     present = chain.fresh[night].screened_in
     kept = {place for place in chain.after[0] if place[0] in present and given[place[:2]] == now[place[:2]]}
     assert {place for place in chain.after[night] if place[0] in present} == kept
-    reopened = {place for place in chain.before[night] if place[0] in present} - kept
-    assert chain.queued[night]["reopened"] == len(reopened) > 4
+    due = {place for place in chain.before[night] if place[0] in present} - kept
+    assert chain.queued[night]["reopened"] == len(due)
     # What stands is the very opinion that was given.
     assert all(chain.after[night][place] == chain.after[0][place] for place in kept)
+    return len(due)
 
 
 @pytest.mark.parametrize("night", NIGHTS)

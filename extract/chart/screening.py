@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -24,7 +24,7 @@ from extract.chart.criteria import Judged, judge
 from extract.chart.evidence import Evidence
 from extract.chart.known import Chart, Known
 from extract.chart.measurements import is_item
-from extract.chart.search import VisitMatch, search
+from extract.chart.search import VisitMatch, as_found, search
 from extract.chart.timepoints import spans
 from extract.chart.values import value_of
 from extract.errors import NotFound
@@ -113,11 +113,19 @@ def screen(folder: StudyFolder) -> Screening:
     return found
 
 
-def screen_landed(protocol: Protocol, pack: Pack, landing: Landed) -> Screening:
-    """The screening of a landing store; writes nothing."""
+def screen_landed(
+    protocol: Protocol, pack: Pack, landing: Landed, chosen: Collection[str] | None = None
+) -> Screening:
+    """The screening of a landing store; writes nothing.
+
+    ``chosen``: these visits are taken as found, whatever the search says, and no hit of it is evidence.
+    """
     sections = {name for extractor in protocol.extractor.values() for name in extractor.sections}
     charts = read_charts(landing, pack, sections)
-    visits = search(charts, Matcher.of(protocol.search), protocol.search.from_, protocol.search.to)
+    if chosen is None:
+        visits = search(charts, Matcher.of(protocol.search), protocol.search.from_, protocol.search.to)
+    else:
+        visits = as_found(charts, chosen)
     fetched = set(landing.candidates().column("visit_id").to_pylist())
     matched: dict[str, list[VisitMatch]] = defaultdict(list)
     for visit in visits:

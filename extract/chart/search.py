@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -14,7 +14,7 @@ from extract.chart.evidence import Evidence
 from extract.his.records import HIT_COLUMNS, TEXT_COLUMNS
 from extract.study.keywords import Hit, Matcher
 
-__all__ = ["VisitMatch", "search"]
+__all__ = ["VisitMatch", "as_found", "search"]
 
 _PRESENT = Assertion("present")
 
@@ -68,6 +68,15 @@ def search(charts: Charts, matcher: Matcher, low: date, high: date) -> list[Visi
         visit.matched = matcher.decide(visit.leaves)
         visit.negated_only = visit.matched and not matcher.decide(visit.affirmed)
     return list(visits.values())
+
+
+def as_found(charts: Charts, chosen: Collection[str]) -> list[VisitMatch]:
+    """These visits as if the search had found them, by nothing that could be shown."""
+    rows = charts.visits.filter(pl.col("visit_id").is_in(list(chosen)) & pl.col("started_at").is_not_null())
+    return [
+        VisitMatch(row["visit_id"], row["patient_id"], row["started_at"], matched=True)
+        for row in rows.iter_rows(named=True)
+    ]
 
 
 def _finder(matcher: Matcher, scope: str, *, remember: bool) -> Callable[[str], list[Hit]]:

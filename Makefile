@@ -25,9 +25,10 @@ bench: environment ## the measured comparisons, into tests/benchmarks/RESULTS.md
 	@UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON=$(BIN)/python $(BIN)/uv sync --frozen --inexact --quiet --group bench
 	@$(BIN)/python tests/benchmarks/run.py
 
-soak: environment ## kill pulls at random for SOAK_SECONDS (120) and prove that nothing is lost or doubled; kill 200 locks; forge a snapshot 20,000 times; 2,000 questions on every engine
+soak: environment ## kill 300 pulls (SOAK_KILLS), 200 locks and the desk 200 times, and prove that nothing is lost or doubled; forge a snapshot 20,000 times; 2,000 questions on every engine
 	@$(BIN)/python tests/benchmarks/soak.py
 	@$(BIN)/python tests/benchmarks/tamper.py
+	@DESK_KILLS=100 $(BIN)/python tests/benchmarks/kill_desk.py
 	@LOCK_KILLS=200 $(BIN)/python tests/benchmarks/kill_lock.py
 	@COHORTLOCK_SPEC_CASES=2000 $(BIN)/python -m pytest tests/extract/spec/test_agree.py tests/extract/his/test_spark.py -q -n 2 -o timeout=3600
 	@COHORTLOCK_API_EXAMPLES=200 $(BIN)/python -m pytest tests/validate/desk/test_fuzz.py -q -n 2 -o timeout=3600

@@ -1,8 +1,7 @@
 """60 reviewers at one desk: how many decisions it acknowledges, and how long a person with pauses waits.
 
 BENCH_DESK_SECONDS (30) is how long each load lasts, BENCH_DESK_PATIENTS (1000) the size of the demo hospital,
-BENCH_DESK_PAUSE (3) the mean pause of a person in seconds.  The peer is a FastAPI endpoint that writes one row and
-one audit row per request into the same kind of database, and nothing else: the bound of what a desk could do.
+BENCH_DESK_PAUSE (3) the mean pause of a person in seconds.  One database stands against the other.
 """
 
 from __future__ import annotations

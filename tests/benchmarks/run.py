@@ -87,29 +87,36 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
     versions = ", ".join(f"{name} {version(name)}" for name in NAMED)
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores of {processor}, {memory} GB, "
-        f"Python {platform.python_version()}, {versions}; {ROUNDS} rounds in turn."
+        f"{os.cpu_count()} cores of {processor}, {memory} GB, Python {platform.python_version()}, {versions}."
     )
 
 
+def stamp() -> str:
+    """When a table was measured, in how many rounds, and at which sizes where they were set."""
+    sizes = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(("BENCH_", "LOCK_"))]
+    return ", ".join([f"{datetime.now(UTC):%Y-%m-%d}", f"{ROUNDS} rounds in turn", *sizes])
+
+
+def kept() -> dict[str, str]:
+    """Title -> what stands under it in RESULTS.md."""
+    parts = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:] if RESULTS.exists() else []
+    return {title: text for title, _, text in (part.partition("\n") for part in parts)}
+
+
 def main() -> None:
-    """Run all benches, or those whose title contains an argument; all of them make RESULTS.md anew."""
+    """Run all benches, or those whose title contains an argument; each takes its place in RESULTS.md when it is done."""
     wanted = sys.argv[1:]
-    told = [
-        "# Measured comparisons",
-        "",
-        "Written by `make bench`. Ratios are to the first line of a table.",
-        "",
-    ]
-    told += [machine(), ""]
-    for title, bench in benches():
+    every = list(benches())
+    head = f"# Measured comparisons\n\nWritten by `make bench`. Ratios are to the first line of a table.\n\n{machine()}\n"
+    for title, bench in every:
         if wanted and not any(word in title for word in wanted):
             continue
-        part = [f"## {title}", "", *lines(measure(list(bench()))), ""]
-        sys.stdout.write("\n".join(part) + "\n")
-        told += part
-    if not wanted:
-        RESULTS.write_text("\n".join(told), encoding="utf-8")
+        part = "\n".join([stamp(), "", *lines(measure(list(bench()))), ""])
+        sys.stdout.write(f"## {title}\n{part}\n")
+        sys.stdout.flush()
+        known = kept() | {title: f"\n{part}"}
+        body = [f"\n## {one}\n{known[one].rstrip()}\n" for one, _ in every if one in known]
+        RESULTS.write_text(head + "".join(body), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection
 
 from extract.study.protocol import Protocol
-from extract.study.storage import rows
 from extract.study.tables import entry, resolution
 from validate.entry.forms import Field, Value, equal, form_fields
-from validate.review.cases import Candidate
+from validate.review.cases import Candidate, rows_of
 from validate.review.evidence import field_key
 from validate.review.rules import ValuePhase, value_phase
 
@@ -133,7 +132,7 @@ class FieldStanding:
 
 def entered(connection: Connection, patient_id: str | None = None) -> list[Entered]:
     """Every entry ever made, in order."""
-    return [Entered.of(row) for row in _all(connection, entry, patient_id)]
+    return [Entered.of(row) for row in rows_of(connection, entry, patient_id)]
 
 
 def standings(
@@ -146,7 +145,7 @@ def standings(
     for one in entered(connection, only):
         typed[one.patient_id].append(one)
     settled: dict[str, list[Resolved]] = defaultdict(list)
-    for row in _all(connection, resolution, only):
+    for row in rows_of(connection, resolution, only):
         settled[row["patient_id"]].append(Resolved.of(row))
     form = form_fields(protocol)
     return {c.patient_id: standing_of(form, c, typed[c.patient_id], settled[c.patient_id]) for c in listed}
@@ -168,10 +167,3 @@ def standing_of(
         resolved = by_pair.get((first.id, second.id)) if first and second else None
         standing[field.key] = FieldStanding(field, first, second, resolved)
     return standing
-
-
-def _all(connection: Connection, table: Table, patient_id: str | None) -> list[dict[str, Any]]:
-    query = select(table).order_by(table.c.id)
-    if patient_id is not None:
-        query = query.where(table.c.patient_id == patient_id)
-    return rows(connection, query)

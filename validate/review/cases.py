@@ -19,7 +19,15 @@ from sqlalchemy import BindParameter, Connection, Row, Select, Table, bindparam,
 from extract.errors import NotFound
 from extract.study.protocol import Protocol
 from extract.study.storage import rows
-from extract.study.tables import arbitration, assignment, candidate, candidate_state, decision
+from extract.study.tables import (
+    arbitration,
+    assignment,
+    candidate,
+    candidate_state,
+    decision,
+    entry,
+    resolution,
+)
 from validate.review.rules import Phase, Verdict, review_phase, whole_phase
 
 __all__ = [
@@ -34,6 +42,7 @@ __all__ = [
     "cases",
     "eligible",
     "opinions",
+    "rows_of",
 ]
 
 
@@ -220,20 +229,20 @@ def case(connection: Connection, patient_id: str) -> Case:
 
 def opinions(connection: Connection, patient_id: str | None = None) -> list[Opinion]:
     """Every opinion ever given, in the order in which they were given."""
-    return [Opinion.of(row) for row in _rows(connection, decision, patient_id)]
+    return [Opinion.of(row) for row in rows_of(connection, decision, patient_id)]
 
 
 def _cases(connection: Connection, patient_id: str | None) -> dict[str, Case]:
     holders: dict[str, dict[int, str]] = defaultdict(dict)
     ever: dict[str, set[str]] = defaultdict(set)
-    for row in _rows(connection, assignment, patient_id):
+    for row in rows_of(connection, assignment, patient_id):
         holders[row["patient_id"]][row["slot"]] = row["reviewer"]
         ever[row["patient_id"]].add(row["reviewer"])
     given: dict[str, list[Opinion]] = defaultdict(list)
     for opinion in opinions(connection, patient_id):
         given[opinion.patient_id].append(opinion)
     ruled: dict[str, list[Ruling]] = defaultdict(list)
-    for row in _rows(connection, arbitration, patient_id):
+    for row in rows_of(connection, arbitration, patient_id):
         ruled[row["patient_id"]].append(Ruling.of(row))
     return {
         row.patient_id: case_of(
@@ -261,7 +270,7 @@ _ALL_STATES: Final = _present(_NEWEST)
 _STATE_OF_ONE: Final = _present(_NEWEST.where(candidate_state.c.patient_id == _PATIENT))
 _ROWS_OF_ONE: Final = {
     table.name: select(table).where(table.c.patient_id == _PATIENT).order_by(table.c.id)
-    for table in (assignment, decision, arbitration)
+    for table in (assignment, decision, arbitration, entry, resolution)
 }
 
 
@@ -290,7 +299,8 @@ def case_of(held: Candidate, given: Iterable[Opinion], ruled: Iterable[Ruling]) 
     return Case(held, standing)
 
 
-def _rows(connection: Connection, table: Table, patient_id: str | None) -> list[dict[str, Any]]:
+def rows_of(connection: Connection, table: Table, patient_id: str | None) -> list[dict[str, Any]]:
+    """The rows of a table of what people did, oldest first: of one patient, or of all (None)."""
     if patient_id is None:
         return rows(connection, select(table).order_by(table.c.id))
     return rows(connection, _ROWS_OF_ONE[table.name].params(patient=patient_id))

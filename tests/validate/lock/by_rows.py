@@ -7,6 +7,7 @@ from typing import Any
 
 from extract.study.protocol import Protocol, ResponderTest, Variable, column
 from validate.lock.assemble import Cell
+from validate.lock.blocks import used
 from validate.lock.columns import (
     PARTICIPANT,
     RELIEF_DECIMALS,
@@ -20,26 +21,6 @@ from validate.lock.columns import (
 from validate.lock.pseudonyms import Pseudonyms
 
 NOT_ENTERED = "not_entered"
-
-
-def used(variable: Variable, steps: int | None, comparator: str) -> int | None:
-    """What the statistics use of a value below a limit, in whole steps; the recorded value is kept in long.
-
-    ``half`` rounds to the step, ties to even, so that no value is finer than what is recorded. A value
-    above a limit counts as the limit.
-    Source: study.toml ``below_limit``.
-    """
-    if steps is None or not comparator.startswith("<"):
-        return steps
-    match variable.below_limit:
-        case "half":
-            return int((Decimal(steps) / 2).to_integral_value(ROUND_HALF_EVEN))
-        case "zero":
-            return 0
-        case "missing":
-            return None
-        case _:
-            return steps
 
 
 def by_rows(

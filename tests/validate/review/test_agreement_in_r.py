@@ -74,7 +74,7 @@ def test_every_coefficient_and_its_interval_equal_rs(in_r):
         for name, (value, error) in zip(NAMES, told, strict=False):
             found = getattr(ours, name)
             assert found.value == pytest.approx(value, abs=1e-9), (name, table)
-            if name in {"kappa", "ac1"} and found.low is not None and -1 < found.low and found.high < 1:
+            if name in {"kappa", "ac1"} and found.low is not None and found.low > -1 and found.high < 1:
                 assert (found.high - found.low) / 2 == pytest.approx(t * error, rel=1e-5), (name, table)
                 intervals += 1
         for found, (value, error) in zip(ours.specific.values(), told[len(NAMES) :], strict=True):
@@ -82,7 +82,7 @@ def test_every_coefficient_and_its_interval_equal_rs(in_r):
                 assert found.value is None
                 continue
             assert found.value == pytest.approx(value, abs=1e-9), table
-            if found.low is not None and 0 < found.low and found.high < 1:
+            if found.low is not None and found.low > 0 and found.high < 1:
                 assert (found.high - found.low) / 2 == pytest.approx(1.959963984540054 * error, rel=1e-5)
                 intervals += 1
     assert intervals > 400, "most of them have an interval to compare"

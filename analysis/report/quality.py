@@ -33,7 +33,7 @@ def gilbert(writer: Writer, number: int) -> Sheet:
 
 def _items(writer: Writer) -> Iterator[tuple[tuple[str, str], Cell, tuple[str, str]]]:
     protocol, zh = writer.protocol, writer.language == "zh"
-    pilot = protocol.review.calibration
+    pilot = protocol.review.pilot
     twice = [label_of(v.label, writer.language) for v in protocol.variable if v.entry == "double"]
     listed = ("、" if zh else ", ").join(twice) or "—"
     yield (
@@ -42,7 +42,7 @@ def _items(writer: Writer) -> Iterator[tuple[tuple[str, str], Cell, tuple[str, s
             (f"方案要求 {pilot.cases} 例预评审，κ ≥ {pilot.kappa_at_least} 或一致率 ≥ {pilot.or_agreement_at_least}" if zh
              else f"The protocol asks for {pilot.cases} pilot cases with kappa of at least {pilot.kappa_at_least} or agreement "
              f"of at least {pilot.or_agreement_at_least}")
-            if pilot.cases else ("方案未要求预评审" if zh else "The protocol asks for no pilot round")
+            if pilot else ("方案未要求预评审" if zh else "The protocol asks for no pilot round")
         ),
         ("培训内容与评审者背景", "what was taught, and who the reviewers were"),
     )  # fmt: skip

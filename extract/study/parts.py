@@ -281,5 +281,7 @@ class Criterion(Model):
 
     id: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,15}$")
     label: Label
+    guidance: Label | None = None
+    """How to judge it, for the reviewers; may be reworded at any time without asking anybody again."""
     rule: Rule
     auto: bool = False

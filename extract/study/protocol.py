@@ -38,6 +38,7 @@ from extract.study.parts import (
     Variable,
 )
 from extract.study.positions import Place, line_of
+from extract.study.review_plan import Calibration, Review
 
 __all__ = [
     "Analysis",
@@ -115,22 +116,6 @@ class Outcome(Model):
         Label(zh="缓解组", en="responders"),
     )
     """Names of the groups: not a responder, responder."""
-
-
-class Calibration(Model):
-    """The pilot round and what it must reach."""
-
-    cases: int = Field(default=20, ge=0)
-    kappa_at_least: float = 0.75
-    or_agreement_at_least: float = 0.95
-
-
-class Review(Model):
-    """Dual independent review with third-person arbitration."""
-
-    reviewers: Literal[2] = 2
-    arbitrate: Literal["third"] = "third"
-    calibration: Calibration = Calibration()
 
 
 class Lock(Model):
@@ -218,6 +203,11 @@ class Protocol(Model):
             if not said["entry"][name]:
                 # Likewise a study whose form has none.
                 del said["entry"][name]
+        for criterion in (*said["include"], *said["exclude"]):
+            if criterion["guidance"] is None:
+                del criterion["guidance"]
+        if (said["review"]["calibration"] or {}).get("or_ac1_at_least", 0) is None:
+            del said["review"]["calibration"]["or_ac1_at_least"]
         text = json.dumps(
             said,
             ensure_ascii=False,

@@ -204,6 +204,12 @@ def small() -> protocols.Protocol:
     return protocols.parse(STUDY)
 
 
+@pytest.fixture(scope="session")
+def study_text() -> str:
+    """The small study as it is written."""
+    return STUDY
+
+
 @pytest.fixture
 def study_file(tmp_path: Path) -> Path:
     """The small study as a file, for another process."""

@@ -1,8 +1,9 @@
 """What a decision is made on: the evidence of each criterion and field, as hashes that change when it does.
 
-A criterion's hash covers its rule, the anchor visit and every piece of record that is shown for it, with
-the record's version: the reviewer read that version of the note, so a correction in it asks again.  What
-our own software concluded (assertion, section, verdict) is left out: a better lexicon reopens nothing.
+A criterion's hash covers its rule with what the rule names (validate/review/structure.py), the anchor visit
+and every piece of record that is shown for it, with the record's version: the reviewer read that version of
+the note, so a correction in it asks again.  What our own software concluded (assertion, section, verdict)
+is left out: a better lexicon reopens nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pyarrow.compute as pc
 from extract.study.audit import canonical
 from extract.study.protocol import Criterion, Protocol
 from validate.review.cases import Candidate
+from validate.review.structure import named, structure
 
 __all__ = ["ScreeningTables", "State", "field_key", "held", "states"]
 
@@ -140,7 +142,9 @@ def _state(
     kept = sorted(values, key=lambda row: (row["variable"], row["timepoint"] or ""))
     return State(
         evidence_hash=evidence_hash,
-        criterion_hashes=_ordered({c.id: _criterion_hash(c, anchor, shown[c.id]) for c in protocol.criteria}),
+        criterion_hashes=_ordered(
+            {c.id: _criterion_hash(protocol, c, anchor, shown[c.id]) for c in protocol.criteria}
+        ),
         field_hashes=_ordered(
             {field_key(row["variable"], row["timepoint"] or ""): _field_hash(row) for row in kept}
         ),
@@ -151,11 +155,14 @@ def _state(
     )
 
 
-def _criterion_hash(criterion: Criterion, anchor: list[Any], evidence: list[dict[str, Any]]) -> str:
+def _criterion_hash(
+    protocol: Protocol, criterion: Criterion, anchor: list[Any], evidence: list[dict[str, Any]]
+) -> str:
     """Of the rule and the evidence, so a change of label keeps opinions and a change of rule reopens them."""
-    rule = criterion.rule.model_dump(mode="json", by_alias=True, exclude_none=True)
+    names = named(protocol, criterion)
     rows = sorted({canonical([_plain(row[name]) for name in _EVIDENCE]) for row in evidence})
-    return hashlib.sha256(canonical([rule, anchor, rows]).encode()).hexdigest()
+    asked = [structure(criterion), *([names] if names else []), anchor, rows]
+    return hashlib.sha256(canonical(asked).encode()).hexdigest()
 
 
 def _field_hash(value: Mapping[str, Any]) -> str:

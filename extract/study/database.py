@@ -36,6 +36,7 @@ from extract.study.storage import database_url, fault, open_engine
 from extract.study.tables import (
     DATA_TABLES,
     SCHEMA_VERSION,
+    SINCE,
     TABLES,
     audit_event,
     metadata,
@@ -279,29 +280,48 @@ def _create(connection: Connection) -> None:
         return
     newest = select(schema_version.c.version).order_by(schema_version.c.version.desc()).limit(1)
     version = connection.execute(newest).scalar()
-    if version != SCHEMA_VERSION:
+    if version is None or not 0 < version <= SCHEMA_VERSION:
         raise Refused(
             f"the study database has schema {version}, this cohortlock knows {SCHEMA_VERSION}",
             "Open it with the cohortlock that made it.",
         )
+    for step in range(version + 1, SCHEMA_VERSION + 1):
+        _add(connection, SINCE[step])
+        connection.execute(insert(schema_version), [{"version": step, "at": now()}])
+
+
+def _add(connection: Connection, added: Sequence[Table]) -> None:
+    """Tables that came with a version of the schema; what is there already stays as it is."""
+    metadata.create_all(connection, tables=added)
+    for statement in _guards(connection.dialect.name, added):
+        connection.execute(text(statement))
 
 
 def trigger_statements(dialect: str) -> list[str]:
     """The statements that make ``dialect`` itself refuse what an append-only table never sees."""
+    functions = ("refuse_function", "frozen_function") if dialect == "postgresql" else ()
+    tables = [audit_event, schema_version, *TABLES.values()]
+    return [_statement(dialect, name) for name in functions] + _guards(dialect, tables)
 
-    def read(name: str, **values: str) -> str:
-        return Template((_MIGRATIONS / dialect / f"{name}.sql").read_text("utf-8")).substitute(values)
 
-    statements = [read("refuse_function"), read("frozen_function")] if dialect == "postgresql" else []
-    guarded = [audit_event, schema_version, *TABLES.values()]
-    for table in guarded:
+def _guards(dialect: str, tables: Sequence[Table]) -> list[str]:
+    """The triggers of ``tables``."""
+    statements: list[str] = []
+    for table in tables:
         if dialect == "postgresql":
-            statements += [read("no_change", table=table.name), read("no_truncate", table=table.name)]
+            statements += [
+                _statement(dialect, name, table=table.name) for name in ("no_change", "no_truncate")
+            ]
         else:
             collides = " OR ".join(
                 "(" + " AND ".join(f'"{column}" = NEW."{column}"' for column in key) + ")"
                 for key in unique_keys(table)
             )
-            statements += [read("no_update", table=table.name), read("no_delete", table=table.name)]
-            statements.append(read("no_replace", table=table.name, collides=collides))
-    return statements + [read("frozen", table=name) for name in sorted(DATA_TABLES)]
+            statements += [_statement(dialect, name, table=table.name) for name in ("no_update", "no_delete")]
+            statements.append(_statement(dialect, "no_replace", table=table.name, collides=collides))
+    frozen = sorted(table.name for table in tables if table.name in DATA_TABLES)
+    return statements + [_statement(dialect, "frozen", table=name) for name in frozen]
+
+
+def _statement(dialect: str, name: str, **values: str) -> str:
+    return Template((_MIGRATIONS / dialect / f"{name}.sql").read_text("utf-8")).substitute(values)

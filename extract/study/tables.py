@@ -29,16 +29,21 @@ from sqlalchemy import (
 __all__ = [
     "DATA_TABLES",
     "SCHEMA_VERSION",
+    "SINCE",
     "TABLES",
     "account",
     "arbitration",
     "assignment",
     "audit_event",
+    "calibration_code",
+    "calibration_gate",
+    "calibration_round",
     "candidate",
     "candidate_state",
     "decision",
     "entry",
     "metadata",
+    "pace",
     "query",
     "resolution",
     "schema_version",
@@ -47,7 +52,7 @@ __all__ = [
     "waiver",
 ]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 metadata: Final = MetaData(
     naming_convention={
@@ -62,6 +67,7 @@ metadata: Final = MetaData(
 # SQLite makes only a column declared INTEGER the row's own key.
 _Big = BigInteger().with_variant(Integer, "sqlite")
 _VERDICTS = "verdict IN ('met', 'not_met', 'cannot_tell')"
+_CAUSES = "('guideline_gap', 'reader_error', 'true_ambiguity')"
 
 
 def _text(name: str, *constraints: Any, default: str | None = None) -> Column[str]:
@@ -272,6 +278,59 @@ waiver: Final = Table(
     _text("author"),
 )
 
+calibration_round: Final = Table(
+    "calibration_round",
+    metadata,
+    _id(),
+    Column("number", Integer, nullable=False, unique=True),
+    # Candidate numbers, and how each criterion was worded when the round was drawn.
+    _text("cases"),
+    _text("wording"),
+    _text("protocol_hash"),
+)
+
+calibration_code: Final = Table(
+    "calibration_code",
+    metadata,
+    _id(),
+    _request(),
+    Column("number", Integer, nullable=False),
+    _patient(),
+    _text("criterion"),
+    Column("first_decision", _Big, ForeignKey("decision.id"), nullable=False),
+    Column("second_decision", _Big, ForeignKey("decision.id"), nullable=False),
+    _text("cause", CheckConstraint(f"cause IN {_CAUSES}", name="cause")),
+    _text("note", CheckConstraint("note <> ''", name="note")),
+    _text("wording", default=""),
+    _text("author"),
+    CheckConstraint("cause <> 'guideline_gap' OR wording <> ''", name="wording"),
+)
+
+calibration_gate: Final = Table(
+    "calibration_gate",
+    metadata,
+    _id(),
+    _request(),
+    # A gate is opened once, after one round.
+    Column("number", Integer, nullable=False, unique=True),
+    Column("met", Boolean(create_constraint=False), nullable=False),
+    _text("measured"),
+    _text("reason", default=""),
+    _text("protocol_hash"),
+    _text("author"),
+    CheckConstraint("met OR reason <> ''", name="reason"),
+)
+
+pace: Final = Table(
+    "pace",
+    metadata,
+    _id(),
+    _patient(),
+    Column("slot", Integer, CheckConstraint("slot IN (1, 2)", name="slot"), nullable=False),
+    # Criterion -> ms; no name: how long one person takes is nobody else's business.
+    _text("taken"),
+)
+
 TABLES: Final[dict[str, Table]] = {
     t.name: t
     for t in (
@@ -286,9 +345,18 @@ TABLES: Final[dict[str, Table]] = {
         resolution,
         query,
         waiver,
+        calibration_round,
+        calibration_code,
+        calibration_gate,
+        pace,
     )
 }
 """Tables whose every row has an audit event."""
+
+SINCE: Final[dict[int, tuple[Table, ...]]] = {
+    2: (calibration_round, calibration_code, calibration_gate, pace),
+}
+"""Schema version -> tables that came with it; a database of an earlier version gets them when it is opened."""
 
 DATA_TABLES: Final = frozenset(TABLES) - {"account", "study_event"}
 """Tables that take no more rows once the study is locked; sign-ins and exports are still recorded."""

@@ -57,31 +57,40 @@ class Load:
         client.close()
 
     async def with_pauses(self, person: Person) -> None:
-        """As at a screen: open a chart, judge one criterion after the other, each kept at once, and go on."""
+        """As at a screen: open a chart, judge one criterion after the other, each kept at once, and go on.
+
+        At the end people go home where they are: whoever hurried to finish would be no person with pauses.
+        """
         client = Client(self._port, person)
-        await self._pause()
-        while time.monotonic() < self._until:
-            one = self._judged(person, 0)
+        while await self._paused():
+            number = self._dice.choice(list(person.candidates))
+            reason = f"{person.account} at {self._dice.random()}"
             began = time.perf_counter()
-            status, page = await client.ask("GET", f"/judge/{one.candidate}", accept="text/html")
+            status, page = await client.ask("GET", f"/judge/{number}", accept="text/html")
             self.pages.append(time.perf_counter() - began)
             self.refused += status != 200 or b"</html>" not in page
-            for criterion, verdict in one.verdicts.items():
-                await self._pause()
-                draft = urlencode({"verdict": verdict, "reason": one.request}).encode()
+            verdicts = {}
+            for criterion in person.candidates[number]:
+                if not await self._paused():
+                    client.close()
+                    return
+                verdicts[criterion] = self._dice.choice(("met", "not_met"))
+                draft = urlencode({"verdict": verdicts[criterion], "reason": reason}).encode()
                 began = time.perf_counter()
                 status, _ = await client.ask(
-                    "POST", f"/judge/{one.candidate}/{criterion}", draft, FORM, "application/json"
+                    "POST", f"/judge/{number}/{criterion}", draft, FORM, "application/json"
                 )
                 self.drafts.append(time.perf_counter() - began)
                 self.refused += status != 200
-            await self._pause()
+            if not await self._paused():
+                break
+            one = self._ledger.new(person, number, verdicts)
             form = {"request": one.request}
-            form |= {f"verdict-{c}": v for c, v in one.verdicts.items()}
-            form |= {f"reason-{c}": one.request for c in one.verdicts}
+            form |= {f"verdict-{c}": v for c, v in verdicts.items()}
+            form |= {f"reason-{c}": one.request for c in verdicts}
             began = time.perf_counter()
             status, _ = await client.ask(
-                "POST", f"/judge/{one.candidate}", urlencode(form).encode(), FORM, "application/json"
+                "POST", f"/judge/{number}", urlencode(form).encode(), FORM, "application/json"
             )
             self._done(one, self.posts, began, status)
         client.close()
@@ -100,8 +109,10 @@ class Load:
         else:
             self.refused += 1
 
-    async def _pause(self) -> None:
+    async def _paused(self) -> bool:
+        """A person's pause; whether there is time for more."""
         await asyncio.sleep(min(self._dice.expovariate(1 / PAUSE), max(0.0, self._until - time.monotonic())))
+        return time.monotonic() < self._until
 
 
 async def _all(load: Load, people: list[Person], share: int | None) -> None:

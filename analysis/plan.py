@@ -13,7 +13,7 @@ sensitivity, subgroup, limits   see ``analysis.sensitivity``
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from analysis import statistics as st
@@ -98,11 +98,16 @@ def _baseline(book: Book, locked: Locked, groups: Groups, variable: Variable) ->
         _categories(book, locked, groups, variable, "1", timepoint)
         return
     values = locked.values(column(variable.id, timepoint or None))
+    described = dict(_described(values, groups))
     for group in groups.columns:
-        book.describe(
-            "1", variable.id, group.key, timepoint, st.describe(pick(values, group.rows)), group.rows
-        )
+        book.describe("1", variable.id, group.key, timepoint, described[group.key], group.rows)
     between(book, Key("1", variable.id, timepoint), groups.levels, values, locked.protocol.analysis)
+
+
+def _described(values: Sequence[Cell], groups: Groups) -> Iterator[tuple[str, st.Description]]:
+    """Each group's key with its part of the column described."""
+    parts = st.cut(values, [g.rows for g in groups.columns])
+    return ((group.key, st.describe(part)) for group, part in zip(groups.columns, parts, strict=True))
 
 
 def _codes(cell: Cell) -> frozenset[str]:
@@ -154,12 +159,13 @@ def _change(book: Book, locked: Locked, groups: Groups, variable: Variable) -> N
     columns = {at: locked.values(column(variable.id, at)) for at in variable.at}
     change = locked.values(column(variable.id, kind=DELTA))
     first, last = columns[variable.at[0]], columns[variable.at[-1]]
+    levels = [dict(_described(values, groups)) for values in columns.values()]
+    changes = dict(_described(change, groups))
     for group in groups.columns:
         rows = group.rows
-        for at, values in columns.items():
-            found = st.describe(pick(values, rows))
-            book.describe("2", variable.id, group.key, at, found, rows, interval=True)
-        book.describe("2", variable.id, group.key, DELTA, st.describe(pick(change, rows)), rows)
+        for at, found in zip(columns, levels, strict=True):
+            book.describe("2", variable.id, group.key, at, found[group.key], rows, interval=True)
+        book.describe("2", variable.id, group.key, DELTA, changes[group.key], rows)
         within(
             book, Key("2", variable.id, DELTA), group,
             pick(first, rows), pick(last, rows), pick(change, rows), locked.protocol.analysis,
@@ -169,8 +175,9 @@ def _change(book: Book, locked: Locked, groups: Groups, variable: Variable) -> N
 
 def _relief(book: Book, locked: Locked, groups: Groups, name: str, id_: str) -> None:
     values = locked.values(name)
+    described = dict(_described(values, groups))
     for group in groups.columns:
-        book.describe("2", id_, group.key, DELTA, st.describe(pick(values, group.rows)), group.rows)
+        book.describe("2", id_, group.key, DELTA, described[group.key], group.rows)
     between(book, Key("2", id_, DELTA), groups.levels, values, locked.protocol.analysis)
 
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from analysis import statistics as st
 from analysis.dataset import Cell
-from analysis.groups import DIFFERENCE, Group, pick
+from analysis.groups import DIFFERENCE, Group
 from analysis.results import Book, Route
 from extract.study.protocol import Analysis
 
 __all__ = ["Key", "between", "counts", "within"]
+
+_Part = tuple[str, st.Values, Sequence[int]]
+"""A group's key, its part of a column, and its rows."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Key:
 
 
 def _normal(
-    book: Book, key: Key, samples: Sequence[tuple[str, list[Cell], Sequence[int]]], plan: Analysis
+    book: Book, key: Key, samples: Sequence[_Part], plan: Analysis
 ) -> tuple[bool, str, tuple[int, ...]]:
     """Whether every sample passes the normality rule, the reason's code, and the rows it rests on."""
     if plan.normality.test == "none":
@@ -91,13 +94,16 @@ def _forward(first: list[Cell], last: list[Cell], change: list[Cell]) -> bool:
 
 def between(book: Book, key: Key, levels: Sequence[Group], values: Sequence[Cell], plan: Analysis) -> None:
     """One variable between the groups; two groups by t or ranks, more by ANOVA or Kruskal-Wallis."""
-    samples = [(g.key, pick(values, g.rows), g.rows) for g in levels if g.rows]
+    kept = [g for g in levels if g.rows]
+    parts = st.cut(values, [g.rows for g in kept])
+    samples = [(g.key, part, g.rows) for g, part in zip(kept, parts, strict=True)]
     if len(samples) < 2:
         return
     columns = [s[1] for s in samples]
     if plan.normality.by == "all":
-        whole = [v for column in columns for v in column]
-        normal, reason, seen = _normal(book, key, [("all", whole, _rows(samples))], plan)
+        everyone = _rows(samples)
+        (whole,) = st.cut(values, [everyone])
+        normal, reason, seen = _normal(book, key, [("all", whole, everyone)], plan)
     else:
         normal, reason, seen = _normal(book, key, samples, plan)
     rows = _rows(samples)
@@ -127,14 +133,14 @@ def between(book: Book, key: Key, levels: Sequence[Group], values: Sequence[Cell
     book.route(Route(key.table, key.variable, DIFFERENCE, key.timepoint, chosen.method, reason, seen))
 
 
-def _rows(samples: Sequence[tuple[str, list[Cell], Sequence[int]]]) -> list[int]:
+def _rows(samples: Sequence[_Part]) -> list[int]:
     return [row for _, _, rows in samples for row in rows]
 
 
 def _several(
     book: Book,
     key: Key,
-    samples: Sequence[tuple[str, list[Cell], Sequence[int]]],
+    samples: Sequence[_Part],
     verdict: tuple[bool, str, tuple[int, ...]],
     plan: Analysis,
 ) -> None:

@@ -19,6 +19,7 @@ from analysis.statistics.normality import lilliefors, shapiro
 from analysis.statistics.rank_tests import dunn, kruskal_wallis, mann_whitney, wilcoxon
 from analysis.statistics.regression import ancova, compare_correlations, leave_one_out, partial_correlation
 from analysis.statistics.result import TestResult
+from analysis.statistics.samples import Values, cut
 from analysis.statistics.snk import Snk, snk, snk_from_means, tukey
 from analysis.statistics.validation import Validation, validate
 
@@ -31,6 +32,7 @@ __all__ = [
     "Term",
     "TestResult",
     "Validation",
+    "Values",
     "ancova",
     "anova",
     "benjamini_hochberg",
@@ -38,6 +40,7 @@ __all__ = [
     "chained",
     "chi_square",
     "compare_correlations",
+    "cut",
     "describe",
     "dunn",
     "expected",

@@ -10,7 +10,7 @@ from typing import Final
 
 from analysis.statistics.distributions import normal_quantile, normal_two_sided, t_quantile, t_two_sided
 from analysis.statistics.result import OUT_OF_RANGE, TestResult, Undefined, defined
-from analysis.statistics.samples import Sample, Values, pairs, ranks
+from analysis.statistics.samples import Rows, Sample, pairs, ranks
 
 __all__ = ["Line", "kendall", "line", "pearson", "products", "spearman"]
 
@@ -62,7 +62,7 @@ def _tested(method: str, r: float, n: int, error: float | None, confidence: floa
 
 
 @defined(_PEARSON, "t")
-def pearson(x: Values, y: Values, confidence: float = 0.95) -> TestResult:
+def pearson(x: Rows, y: Rows, confidence: float = 0.95) -> TestResult:
     """``estimate`` is r with Fisher's interval, ``effect`` R², ``statistic`` t; pairs with a missing half go."""
     a, b = pairs(x, y)
     r = _correlation(a, b)
@@ -70,7 +70,7 @@ def pearson(x: Values, y: Values, confidence: float = 0.95) -> TestResult:
 
 
 @defined(_SPEARMAN, "t")
-def spearman(x: Values, y: Values, confidence: float = 0.95) -> TestResult:
+def spearman(x: Rows, y: Rows, confidence: float = 0.95) -> TestResult:
     """Pearson's r of the ranks; the interval by Bonett and Wright's standard error."""
     a, b = pairs(x, y)
     r = _correlation(Sample(tuple(ranks(a.units)[0])), Sample(tuple(ranks(b.units)[0])))
@@ -87,7 +87,7 @@ def _untied(sizes: Sequence[int], n: int) -> int:
 
 
 @defined(_KENDALL, "z")
-def kendall(x: Values, y: Values, confidence: float = 0.95) -> TestResult:
+def kendall(x: Rows, y: Rows, confidence: float = 0.95) -> TestResult:
     """Kendall's tau-b; Z and P by the normal approximation with ties; the interval by Fieller's standard error."""
     a, b = pairs(x, y)
     a.at_least(3)
@@ -157,7 +157,7 @@ class Line:
         return t_quantile(0.5 + confidence / 2, self.n - 2) * self.residual_sd * math.sqrt(share)
 
 
-def line(x: Values, y: Values) -> Line:
+def line(x: Rows, y: Rows) -> Line:
     """The line of least squares through the pairs in which both values are there."""
     try:
         a, b = pairs(x, y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sized
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from analysis.statistics.distributions import t_quantile
 from analysis.statistics.result import OUT_OF_RANGE, Undefined
-from analysis.statistics.samples import Values, sample
+from analysis.statistics.samples import Sample, Values, sample
 
 __all__ = ["Description", "describe"]
 
@@ -35,7 +36,7 @@ class Description:
 
 def describe(values: Values, confidence: float = 0.95) -> Description:
     """Describe ``values``; None and NaN count as missing. Limits are those of the mean, by Student's t."""
-    column = values if isinstance(values, np.ndarray) else list(values)
+    column = values if isinstance(values, np.ndarray | Sample) else list(values)
     try:
         x = sample(column)
         if x.n == 0:
@@ -57,6 +58,10 @@ def describe(values: Values, confidence: float = 0.95) -> Description:
             maximum=x.ends[1] / 10**x.places,
         )
     except Undefined as reason:
-        return Description(len(column), notes=(str(reason),))
+        return Description(_length(column), notes=(str(reason),))
     except (OverflowError, ZeroDivisionError):
-        return Description(len(column), notes=(OUT_OF_RANGE,))
+        return Description(_length(column), notes=(OUT_OF_RANGE,))
+
+
+def _length(column: Sized | Sample) -> int:
+    return column.n + column.missing if isinstance(column, Sample) else len(column)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analysis.statistics.distributions import f_sf, t_quantile, t_two_sided
 from analysis.statistics.result import TestResult, Undefined, defined
-from analysis.statistics.samples import Values
+from analysis.statistics.samples import Rows
 
 __all__ = ["inflation", "linear_model"]
 
@@ -35,7 +35,7 @@ def _solved(x: Matrix, y: Matrix) -> tuple[Matrix, float]:
 
 
 @defined(_LINEAR, "f")
-def linear_model(y: Values, predictors: Mapping[str, Values], confidence: float = 0.95) -> TestResult:
+def linear_model(y: Rows, predictors: Mapping[str, Rows], confidence: float = 0.95) -> TestResult:
     """``y`` on all predictors; complete rows only. ``estimate`` and the interval are those of a single predictor.
 
     ``statistic`` is the overall F, ``effect`` R squared; ``also`` holds per predictor ``b:name``, ``se:name``,

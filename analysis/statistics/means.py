@@ -9,7 +9,7 @@ from typing import Final
 
 from analysis.statistics.distributions import f_sf, t_quantile, t_two_sided
 from analysis.statistics.result import TestResult, Undefined, defined
-from analysis.statistics.samples import Sample, Values, pairs, samples
+from analysis.statistics.samples import Rows, Sample, Values, pairs, samples
 
 __all__ = ["anova", "levene", "one_sample_t", "paired_t", "student_t", "welch_anova", "welch_t"]
 
@@ -51,7 +51,7 @@ def one_sample_t(values: Values, confidence: float = 0.95) -> TestResult:
 
 
 @defined(_PAIRED, "t")
-def paired_t(before: Values, after: Values, confidence: float = 0.95) -> TestResult:
+def paired_t(before: Rows, after: Rows, confidence: float = 0.95) -> TestResult:
     """Whether ``after - before`` is zero on average; pairs with a missing half are left out."""
     first, second = pairs(before, after)
     change = tuple(b - a for a, b in zip(first.units, second.units, strict=True))

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import Final
 
 from analysis.statistics.result import TestResult, Undefined, defined
-from analysis.statistics.samples import Values, sample
+from analysis.statistics.samples import Sample, Values, sample
 
 __all__ = ["lilliefors", "shapiro"]
 
 _METHOD: Final = "Shapiro-Wilk"
 _LILLIEFORS: Final = "Kolmogorov-Smirnov (Lilliefors)"
 _TABULATED: Final = 5000
+
+
+def _centred(x: Sample) -> list[float]:
+    """The values ascending, so that the order of rows changes no digit, about their mean and of unit size.
+
+    Otherwise leading digits that all values share would eat the double's precision.
+    """
+    low, high = x.ends
+    size = x.n * (high - low)
+    return [value for u, times in x.tally for value in repeat(float((u * x.n - x.total) / size), times)]
 
 
 @defined(_METHOD, "w")
@@ -23,9 +34,7 @@ def shapiro(values: Values) -> TestResult:
         raise Undefined("all values are equal")
     from scipy import stats
 
-    # Sorted, so that the order of rows changes no digit; centred and of unit size, or shared leading digits eat the double's precision.
-    centred = [float((u * x.n - x.total) / (x.n * (max(x.units) - min(x.units)))) for u in sorted(x.units)]
-    w, p = stats.shapiro(centred)
+    w, p = stats.shapiro(_centred(x))
     notes = (f"P is an extrapolation above n = {_TABULATED}",) if x.n > _TABULATED else ()
     return TestResult(_METHOD, float(w), p=float(p), n=(x.n,), notes=notes, symbol="w")
 
@@ -42,8 +51,7 @@ def lilliefors(values: Values) -> TestResult:
         raise Undefined("all values are equal")
     from statsmodels.stats.diagnostic import lilliefors as tabled
 
-    spread = max(x.units) - min(x.units)
-    d, p = tabled([float((u * x.n - x.total) / (x.n * spread)) for u in sorted(x.units)], pvalmethod="table")
+    d, p = tabled(_centred(x), pvalmethod="table")
     bounded = min(max(float(p), 0.001), 0.2)
     notes = ("P is a bound: the tables end at 0.001 and 0.2",) if bounded in {0.001, 0.2} else ()
     return TestResult(_LILLIEFORS, float(d), p=bounded, n=(x.n,), notes=notes, symbol="d")

@@ -16,7 +16,7 @@ from analysis.statistics.adjust import holm
 from analysis.statistics.comparisons import Comparison
 from analysis.statistics.distributions import chi2_sf, normal_two_sided
 from analysis.statistics.result import TestResult, Undefined, defined
-from analysis.statistics.samples import Sample, Values, pairs, ranks, samples
+from analysis.statistics.samples import Rows, Sample, Values, pairs, rank_totals, ranks, samples
 
 __all__ = ["dunn", "kruskal_wallis", "mann_whitney", "wilcoxon"]
 
@@ -45,7 +45,7 @@ def _exact_signed(doubled: Sequence[int], plus: int) -> float:
 
 
 @defined(_WILCOXON, "z")
-def wilcoxon(before: Values, after: Values) -> TestResult:
+def wilcoxon(before: Rows, after: Rows) -> TestResult:
     """Signed ranks of ``after - before``; zero differences are dropped, as SPSS does.
 
     ``statistic`` is Z (negative when falls outweigh rises), ``estimate`` the median change, ``effect`` |Z|/√n;
@@ -103,16 +103,15 @@ def mann_whitney(first: Values, second: Values) -> TestResult:
     a, b = samples(first, second)
     a.at_least(1)
     b.at_least(1)
-    doubled, ties = ranks((*a.units, *b.units))
+    (rank_sum, _), ties = rank_totals((a, b))
     n = a.n + b.n
     if len(ties) == 1:
         raise Undefined("all values are equal")
-    rank_sum = sum(doubled[: a.n])
     u = rank_sum / 2 - a.n * (a.n + 1) / 2
     variance = a.n * b.n / 12 * ((n + 1) - _cubes(ties) / (n * (n - 1)))
     z = (u - a.n * b.n / 2) / math.sqrt(variance)
     small = a.n * b.n <= _EXACT_PRODUCT
-    exact = (("p_exact", _exact_ranks(doubled, a.n, rank_sum)),) if small else ()
+    exact = (("p_exact", _exact_ranks(ranks((*a.units, *b.units))[0], a.n, rank_sum)),) if small else ()
     half = Fraction(1, 2)
     return TestResult(
         _MANN_WHITNEY,
@@ -129,12 +128,9 @@ def mann_whitney(first: Values, second: Values) -> TestResult:
 
 def _rank_groups(groups: Sequence[Sample]) -> tuple[list[float], int, float]:
     """Rank sums of the groups, n in all, and the variance of one rank, ties accounted for."""
-    doubled, ties = ranks([u for g in groups for u in g.units])
-    sums, start = [], 0
-    for g in groups:
-        sums.append(sum(doubled[start : start + g.n]) / 2)
-        start += g.n
-    n = len(doubled)
+    doubled, ties = rank_totals(groups)
+    sums = [total / 2 for total in doubled]
+    n = sum(g.n for g in groups)
     if n < 2 or len(ties) == 1:
         raise Undefined("all values are equal")
     return sums, n, n * (n + 1) / 12 - _cubes(ties) / (12 * (n - 1))

@@ -13,7 +13,7 @@ from typing import Final
 from analysis.statistics.association import products
 from analysis.statistics.distributions import f_sf, normal_quantile, normal_two_sided, t_quantile, t_two_sided
 from analysis.statistics.result import TestResult, Undefined, defined
-from analysis.statistics.samples import Sample, Values, pairs
+from analysis.statistics.samples import Rows, Sample, pairs
 
 __all__ = ["ancova", "compare_correlations", "leave_one_out", "partial_correlation"]
 
@@ -23,7 +23,7 @@ _TWO_R: Final = "difference of two correlations, Fisher's z"
 
 
 @defined(_ANCOVA, "f")
-def ancova(*groups: tuple[Values, Values], confidence: float = 0.95) -> TestResult:
+def ancova(*groups: tuple[Rows, Rows], confidence: float = 0.95) -> TestResult:
     """Groups compared in y at one x, slopes taken as parallel; each group is ``(x, y)``, pairs with a missing half go.
 
     For two groups ``estimate`` is the adjusted difference, first minus second, in the unit of y. ``effect`` is partial
@@ -106,7 +106,7 @@ def _parallel(
 
 
 @defined(_PARTIAL, "t")
-def partial_correlation(x: Values, y: Values, *given: Values, confidence: float = 0.95) -> TestResult:
+def partial_correlation(x: Rows, y: Rows, *given: Rows, confidence: float = 0.95) -> TestResult:
     """Pearson's r of x and y with the straight-line part of every ``given`` taken out; complete rows only."""
     rows = [row for row in zip(x, y, *given, strict=True) if not any(v is None or math.isnan(v) for v in row)]
     columns = [[row[i] for row in rows] for i in range(2 + len(given))]
@@ -136,7 +136,7 @@ def partial_correlation(x: Values, y: Values, *given: Values, confidence: float 
     )
 
 
-def _r(x: Values, y: Values) -> float:
+def _r(x: Rows, y: Rows) -> float:
     xx, yy, xy = products(*pairs(x, y))
     if xx == 0 or yy == 0:
         raise Undefined("one variable is constant")
@@ -169,7 +169,7 @@ def compare_correlations(first: TestResult, second: TestResult) -> TestResult:
     return TestResult(_TWO_R, z, p=normal_two_sided(z), estimate=r1 - r2, n=(n1, n2), symbol="z")
 
 
-def leave_one_out(x: Values, y: Values) -> tuple[float, float] | None:
+def leave_one_out(x: Rows, y: Rows) -> tuple[float, float] | None:
     """The least and the greatest Pearson r when any one pair is left out; None where some r is undefined.
 
     Sums are taken down by one pair, exactly, so the time grows with n and not with its square.

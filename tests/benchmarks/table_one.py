@@ -6,6 +6,7 @@ The last line is the same for both: mean and SD per group and Welch's P of each 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -13,34 +14,42 @@ GROUP = "treated"
 
 
 def ours(path: str) -> list[str]:
-    """n, mean, SD, median and quartiles by group, Student, Welch, Levene; counts, percents and chi-square."""
+    """n, mean, SD, median and quartiles by group, Student, Welch, Levene; counts, percents and chi-square.
+
+    Column by column, each read once and cut by group once, as the report's plan does; two at a time, as there are cores.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
     import numpy as np
 
     from analysis import statistics as st
 
-    table = pq.read_table(path)
-    by = table.column(GROUP).to_numpy()
-    sides = [by == 1, by == 0]
-    told = []
-    for name in table.column_names:
-        column = table.column(name).to_numpy()
-        if name == GROUP:
-            continue
+    names = [name for name in pq.read_schema(path).names if name != GROUP]
+    by = _column(path, GROUP)
+    groups = [np.arange(len(by)), *(np.flatnonzero(by == side) for side in (1, 0))]
+
+    def line(name: str) -> str:
+        column = _column(path, name)
         if column.dtype.kind == "f":
-            groups = [column[side] for side in sides]
-            described = [st.describe(g) for g in (column, *groups)]
-            tests = [test(*groups) for test in (st.welch_t, st.student_t, st.levene)]
+            parts = st.cut(column, groups)
+            described = [st.describe(part) for part in parts]
+            tests = [test(*parts[1:]) for test in (st.welch_t, st.student_t, st.levene)]
             assert all(d.median is not None and d.q1 is not None for d in described)
-            told.append(
-                f"{name} {described[1].mean:.4f} {described[1].sd:.4f} {described[2].mean:.4f} {tests[0].p:.3f}"
-            )
-        else:
-            counts = [np.bincount(column[side], minlength=int(column.max()) + 1).tolist() for side in sides]
-            rows = list(zip(*counts, strict=True))
-            found = st.chi_square(rows)
-            assert st.chi_square(rows, "likelihood").p is not None
-            told.append(f"{name} {counts[0][0]} {found.p:.3f}")
-    return told
+            _, first, second = described
+            return f"{name} {first.mean:.4f} {first.sd:.4f} {second.mean:.4f} {tests[0].p:.3f}"
+        counts = [np.bincount(column[rows], minlength=int(column.max()) + 1).tolist() for rows in groups[1:]]
+        rows = list(zip(*counts, strict=True))
+        found = st.chi_square(rows)
+        assert st.chi_square(rows, "likelihood").p is not None
+        return f"{name} {counts[0][0]} {found.p:.3f}"
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(line, names))
+
+
+def _column(path: str, name: str) -> Any:
+    """One column as an array; its table is let go at once."""
+    return pq.ParquetFile(path).read(columns=[name], use_threads=False).column(0).to_numpy()
 
 
 def theirs(path: str) -> list[str]:

@@ -69,13 +69,14 @@ OF_OTHERS = {
     "snk_from_means",
     "c_statistic",
     "chained",
+    "cut",
     "inflation",
     "logistic",
     "pool",
     "separated",
     "validate",
 }
-"""Of P values, fits and draws: their properties stand in test_adjusted and test_models."""
+"""Of P values, fits and draws: their properties stand in test_adjusted and test_models. What cuts columns: below."""
 OF_THE_ISSUE = [
     "describe",
     "shapiro",
@@ -220,11 +221,18 @@ def test_labels_change_no_comparison(groups):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    columns=some.lists(some.lists(some.integers(-9999, 9999), min_size=2, max_size=40), min_size=2, max_size=3),
-    places=some.integers(0, 4), gaps=some.booleans(),
+    columns=some.lists(
+        some.lists(some.integers(-9999, 9999) | some.sampled_from([0, 7]), min_size=2, max_size=40),
+        min_size=2, max_size=3,
+    ),
+    places=some.integers(0, 4), gaps=some.booleans(), far=some.booleans(),
 )  # fmt: skip
-def test_arrays_give_the_same_answer_to_the_last_bit(columns, places, gaps):
-    """A long column goes the fast way through whole numbers of 64 bits: equal to exact arithmetic, not nearly equal."""
+def test_arrays_give_the_same_answer_to_the_last_bit(columns, places, gaps, far):
+    """A long column goes the fast way, over what occurs and how often: equal to exact arithmetic, not nearly equal.
+
+    ...also where one value lies so far from the others that they are sorted instead of counted.
+    """
+    columns = [[*c, 99_999_999] if far else c for c in columns]
     arrays = [np.array([v / 10**places for v in c] + ([math.nan] if gaps else [])) for c in columns]
     lists = [a.tolist() for a in arrays]
     assert all(isinstance(s, Whole) for s in samples(*arrays))
@@ -234,6 +242,39 @@ def test_arrays_give_the_same_answer_to_the_last_bit(columns, places, gaps):
         assert test(*arrays[:2]) == test(*lists[:2])
     for test in (st.levene, st.anova, st.welch_anova, st.kruskal_wallis):
         assert test(*arrays) == test(*lists)
+    for test in (st.shapiro, st.lilliefors, st.one_sample_t):
+        assert test(arrays[0]) == test(lists[0])
+    for test in (st.snk, st.tukey, st.dunn):
+        assert test(dict(enumerate(arrays))) == test(dict(enumerate(lists)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=some.lists(some.tuples(some.integers(0, 2), some.none() | some.integers(-999, 999)), min_size=4, max_size=40),
+    places=some.integers(0, 3),
+)  # fmt: skip
+def test_a_column_cut_once_gives_each_test_what_its_own_reading_gives(rows, places):
+    """...as a list of what was recorded and as an array; the groups may overlap, as everyone and each group do."""
+    values = [None if v is None else v / 10**places for _, v in rows]
+    groups = [range(len(rows)), *([i for i, (g, _) in enumerate(rows) if g == level] for level in range(3))]
+    own = [[values[i] for i in group] for group in groups]
+    array = np.array([math.nan if v is None else v for v in values])
+    for parts in (st.cut(values, groups), st.cut(array, groups)):
+        assert [st.describe(p) for p in parts] == [st.describe(o) for o in own]
+        assert [st.shapiro(p) for p in parts] == [st.shapiro(o) for o in own]
+        for test in (st.levene, st.anova, st.kruskal_wallis):
+            assert test(*parts[1:]) == test(*own[1:])
+        for test in (st.student_t, st.welch_t, st.mann_whitney):
+            assert test(*parts[1:3]) == test(*own[1:3])
+
+
+def test_an_infinite_value_is_said_by_each_group_that_has_it():
+    parts = st.cut([1.0, 2.0, math.inf, 4.0], [[0, 1], [2, 3]])
+    assert st.describe(parts[0]).mean == 1.5
+    assert st.describe(parts[1]).notes == ("a value is infinite",)
+    parts = st.cut(np.array([1.0, 2.0, math.inf, 4.0]), [[0, 1], [2, 3]])
+    assert [st.describe(p).n for p in parts] == [2, 2]
+    assert st.student_t(*parts).undefined
 
 
 @pytest.mark.parametrize(

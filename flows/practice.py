@@ -39,6 +39,7 @@ class _Beginning(Simulation):
         """Judge all but the first candidates, and enter half of what comes of it."""
         team = self._hire()
         queue.assign(self.database, team["sim-manager"], seed=self.seed)
+        self._calibrate(team)
         self._review(team)
         later = replace(self, left=self.left + len(self._cases()) // 2)
         later.enter((team["sim-abstractor-a"], team["sim-abstractor-b"]))
@@ -48,7 +49,8 @@ class _Beginning(Simulation):
         self._enter(abstractors)
 
     def _cases(self) -> list[Case]:
-        return super()._cases()[self.left :]
+        pilot = {number for one in self._calibrated().rounds for number in one.cases}
+        return [case for case in self._everybody() if case.candidate.id not in pilot][self.left :]
 
 
 def open_practice(folder: StudyFolder) -> tuple[StudyDatabase, tuple[str, ...]]:

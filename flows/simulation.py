@@ -10,7 +10,7 @@ import random
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from typing import Protocol as Shape
 
 from extract.chart.people import survivors
@@ -26,12 +26,17 @@ from validate.entry.entries import Typed, enter_all, resolve
 from validate.entry.forms import Field, Value, equal, form_fields, read
 from validate.entry.standing import FieldStanding, standings
 from validate.review import accounts
+from validate.review.calibration import Cause, State, state
+from validate.review.calibration_acts import code, draw, open_gate
 from validate.review.cases import Case, cases, eligible
 from validate.review.decisions import Given, arbitrate, decide_all
 from validate.review.queue import assign
 from validate.review.rules import Account, Phase, Role, ValuePhase, Verdict
 
 __all__ = ["CAST", "ChartReader", "MachineReader", "Rates", "Reader", "Seen", "Simulation"]
+
+
+_ROUNDS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -174,12 +179,13 @@ class Simulation:
     rates: Rates = Rates()
 
     def run(self) -> dict[str, int]:
-        """Accounts, assignment, review, arbitration, double entry, resolution; counts of each."""
+        """Accounts, assignment, pilot, review, arbitration, double entry, resolution; counts of each."""
         team = self._hire()
         assign(self.database, team["sim-manager"], seed=self.seed)
+        opinions, arbitrations = self._calibrate(team)
         return {
-            "opinions": self._review(team),
-            "arbitrations": self._arbitrate(team["sim-arbitrator"]),
+            "opinions": opinions + self._review(team),
+            "arbitrations": arbitrations + self._arbitrate(team["sim-arbitrator"]),
             "entries": self._enter((team["sim-abstractor-a"], team["sim-abstractor-b"])),
             "resolutions": self._resolve(team["sim-arbitrator"]),
         }
@@ -195,15 +201,50 @@ class Simulation:
         return team
 
     def _cases(self) -> list[Case]:
+        return self._everybody()
+
+    def _everybody(self) -> list[Case]:
         with self.database.reading() as connection:
             return [case for case in cases(connection).values() if case.candidate.present]
+
+    def _calibrated(self) -> State:
+        with self.database.reading() as connection:
+            return state(connection, self.protocol)
+
+    def _calibrate(self, team: Mapping[str, Account]) -> tuple[int, int]:
+        """The pilot rounds that the protocol asks for: two at most, then the gate is opened with a reason."""
+        manager, opinions, arbitrations = team["sim-manager"], 0, 0
+        while (found := self._calibrated()).plan and found.gate is None and self._everybody():
+            below = found.rounds and found.rounds[-1].lacking
+            if found.rounds and (not below or len(found.rounds) == _ROUNDS):
+                reason = "two rounds; simulated people do not learn" if below else ""
+                open_gate(self.database, manager, reason=reason, request_id=f"gate/{self.seed}")
+                break
+            number = draw(self.database, manager, seed=self.seed)
+            drawn = self._calibrated().rounds[-1].cases
+            opinions += self._review(team, drawn)
+            arbitrations += self._arbitrate(team["sim-arbitrator"], drawn)
+            for one in self._calibrated().rounds[-1].disagreements:
+                code(
+                    self.database,
+                    manager,
+                    one.candidate,
+                    one.criterion,
+                    Cause.READER_ERROR,
+                    note="misread by a simulated reviewer",
+                    request_id=f"pilot/{number}/{one.candidate}/{one.criterion}",
+                )
+        return opinions, arbitrations
 
     def _errs(self, rate: float, *place: object) -> bool:
         return random.Random("|".join(map(str, (self.seed, *place)))).random() < rate  # noqa: S311
 
-    def _review(self, team: Mapping[str, Account]) -> int:
+    def _drawn(self, numbers: Collection[int]) -> list[Case]:
+        return [case for case in self._everybody() if case.candidate.id in numbers]
+
+    def _review(self, team: Mapping[str, Account], only: Collection[int] | None = None) -> int:
         given = 0
-        for case in self._cases():
+        for case in self._cases() if only is None else self._drawn(only):
             patient = case.candidate.patient_id
             for slot, holder in case.candidate.reviewers.items():
                 opinions = [
@@ -228,9 +269,9 @@ class Simulation:
             return read_well
         return Verdict.NOT_MET if read_well is Verdict.MET else Verdict.MET
 
-    def _arbitrate(self, arbitrator: Account) -> int:
+    def _arbitrate(self, arbitrator: Account, only: Collection[int] | None = None) -> int:
         settled = 0
-        for case in self._cases():
+        for case in self._cases() if only is None else self._drawn(only):
             patient = case.candidate.patient_id
             for criterion, standing in case.standing.items():
                 if case.phase is Phase.ARBITRATION and standing.phase is Phase.ARBITRATION:

@@ -22,7 +22,14 @@ router = APIRouter(include_in_schema=False)
 def queue(request: Request, account: Account = signed_in) -> Response:
     """What lies on this person's desk."""
     work = overseeing.mine(room(request), account)
-    return room(request).page(request, "queue.html", account=account, lists=work.lists, queries=work.queries)
+    return room(request).page(
+        request,
+        "queue.html",
+        account=account,
+        lists=work.lists,
+        queries=work.queries,
+        pilot=work.pilot,
+    )
 
 
 @router.get("/owed")

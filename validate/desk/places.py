@@ -25,8 +25,17 @@ class Places:
     def __init__(self) -> None:
         self._asked: dict[int, tuple[dict[str, str], tuple[str, ...]]] = {}
 
-    def to_judge(self, connection: Connection, account: Account, drafted: Collection[int] = ()) -> list[Item]:
-        """A reviewer's candidates, open ones first; those in ``drafted`` have judgements not handed in."""
+    def to_judge(
+        self,
+        connection: Connection,
+        account: Account,
+        drafted: Collection[int] = (),
+        only: Collection[int] | None = None,
+    ) -> list[Item]:
+        """A reviewer's candidates, open ones first; those in ``drafted`` have judgements not handed in.
+
+        ``only``: the candidates of a pilot round that is not passed; no others are listed then.
+        """
         latest = select(func.max(assignment.c.id)).group_by(assignment.c.patient_id, assignment.c.slot)
         own = (
             select(assignment.c.patient_id, assignment.c.slot)
@@ -51,6 +60,8 @@ class Places:
             .join(candidate_state, candidate_state.c.patient_id == candidate.c.patient_id)
             .where(candidate_state.c.id.in_(newest), candidate_state.c.state == "present")
         ):
+            if only is not None and number not in only:
+                continue
             hashes, reviewed = self._of(connection, state)
             standing = {c for c in reviewed if (c, hashes[c]) in said[patient]}
             again = any(c in mine[patient] for c in reviewed if c not in standing)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from validate.desk import calibration_words
+
 __all__ = ["LANGUAGES", "WORDS", "language"]
 
 LANGUAGES: Final = ("zh", "en")
@@ -206,6 +208,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "arbitration": ("仲裁", "arbitration"),
     "entry": ("录入", "entry"),
     "resolution": ("核对", "resolution"),
+    **calibration_words.WORDS,
 }
 
 

@@ -57,6 +57,8 @@ class Surroundings:
     locked_at: int | None
     keys: Mapping[str, bool]
     """Role -> whether somebody can sign as it."""
+    calibration: tuple[bool, Label] | None = None
+    """Whether the pilot round was passed, and in which words; None where the protocol asks for none."""
 
 
 def preconditions(
@@ -88,6 +90,7 @@ def preconditions(
             f"{around.unqueued} 名候选者的证据与评审者所见不同",
             f"{around.unqueued} candidates have other evidence than the reviewers saw",
         ),
+        *_calibration(around.calibration),
         _owes("opinions", "评审意见", "opinions are given", owed, {"opinion", "assignment"}),
         _one(
             "reopened",
@@ -136,6 +139,10 @@ def _owes(id_: str, zh: str, en: str, owed: Iterable[Owed], kinds: Collection[st
     if not count:
         return _one(id_, True, f"{zh}全部完成", f"all {en}")
     return _one(id_, False, f"{zh}未完成：尚欠 {count} 项", f"not all {en}: {count} open", by_owner)
+
+
+def _calibration(passed: tuple[bool, Label] | None) -> tuple[Precondition, ...]:
+    return (Precondition("calibration", passed[0], passed[1], {}),) if passed else ()
 
 
 def _error_rate(protocol: Protocol, reconciliation: Reconciliation) -> Precondition:

@@ -42,6 +42,7 @@ from validate.lock.preconditions import Precondition, Surroundings, precondition
 from validate.lock.publish import publish
 from validate.reconcile import Reconciliation, reconcile
 from validate.review.accounts import active, require
+from validate.review.calibration import condition, state
 from validate.review.cases import cases
 from validate.review.rules import Account, Action, Role
 
@@ -235,6 +236,7 @@ def _surroundings(
         raised = {row.id: row for row in connection.execute(select(query).order_by(query.c.id))}
         problems = len(verify_chain(connection))
         queued = {p: c.candidate for p, c in cases(connection).items() if c.candidate.present}
+        calibration = condition(state(connection, db.protocol))
     closed = {row.query_id for row in raised.values() if row.kind == "close"}
     # An opinion that is owed although the criterion has one may also be the second reviewer's first.
     return Surroundings(
@@ -244,6 +246,7 @@ def _surroundings(
         chain_problems=problems,
         locked_at=db.locked(),
         keys=keys,
+        calibration=calibration,
     )
 
 

@@ -23,7 +23,17 @@ from scipy.special import stdtrit
 from validate.review.cases import Opinion
 from validate.review.rules import Verdict
 
-__all__ = ["Agreement", "Estimate", "Report", "agreement", "first_pairs", "of_pairs", "report", "wilson"]
+__all__ = [
+    "Agreement",
+    "Estimate",
+    "Report",
+    "agreement",
+    "first_opinions",
+    "first_pairs",
+    "of_pairs",
+    "report",
+    "wilson",
+]
 
 _Z: Final = 1.959963984540054
 _NO_PAIRS: Final = "no case has two first opinions"
@@ -118,8 +128,8 @@ def of_pairs(pairs: Iterable[tuple[str, str]]) -> Agreement:
     return agreement(counts, [verdict.value for verdict in scale])
 
 
-def first_pairs(opinions: Iterable[Opinion]) -> dict[str, list[tuple[str, str]]]:
-    """Criterion -> the two places' first opinions, for each candidate that both have judged.
+def first_opinions(opinions: Iterable[Opinion]) -> dict[tuple[str, str], tuple[Opinion, Opinion]]:
+    """(patient, criterion) -> the two places' first opinions, for each candidate that both have judged.
 
     ``opinions`` in the order in which they were given.  Both must be on the same evidence; where
     evidence changed and both judged again, the first round counts, because by the second each may
@@ -129,12 +139,20 @@ def first_pairs(opinions: Iterable[Opinion]) -> dict[str, list[tuple[str, str]]]
     for opinion in opinions:
         by_evidence = rounds[opinion.patient_id, opinion.criterion]
         by_evidence[opinion.evidence_hash].setdefault(opinion.slot, opinion)
-    pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for (_, criterion), by_evidence in rounds.items():
+    found = {}
+    for place, by_evidence in rounds.items():
         both = [held for held in by_evidence.values() if len(held) == 2]
         if both:
             first = min(both, key=lambda held: max(o.id for o in held.values()))
-            pairs[criterion].append((first[1].verdict.value, first[2].verdict.value))
+            found[place] = (first[1], first[2])
+    return found
+
+
+def first_pairs(opinions: Iterable[Opinion]) -> dict[str, list[tuple[str, str]]]:
+    """Criterion -> the verdicts of ``first_opinions``."""
+    pairs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for (_, criterion), (first, second) in first_opinions(opinions).items():
+        pairs[criterion].append((first.verdict.value, second.verdict.value))
     return dict(pairs)
 
 

@@ -18,6 +18,7 @@ from extract.study.database import StudyDatabase, Writer
 from extract.study.storage import rows
 from extract.study.tables import arbitration, decision
 from validate.review.accounts import acting
+from validate.review.calibration_gate import pass_gate
 from validate.review.cases import Case, Opinion, Quote, Ruling, Standing, case
 from validate.review.quoted import seal
 from validate.review.rules import Account, Action, Verdict, open_for
@@ -181,6 +182,7 @@ def _give(
                 done[request] = Opinion.of(row)
                 continue
             slot, mine = _place(found, standing, actor)
+            pass_gate(db, writer.connection, found.candidate.id)
             fresh.append(
                 {
                     "request_id": request,

@@ -146,6 +146,7 @@ class Action(StrEnum):
     ENTER = "enter"
     RESOLVE = "resolve"
     ASK = "ask"
+    CALIBRATE = "calibrate"
     WAIVE = "waive"
     LOCK = "lock"
     ACCOUNTS = "accounts"
@@ -163,6 +164,7 @@ _MAY: Final[Mapping[Action, frozenset[Role]]] = {
     Action.ENTER: frozenset({Role.ABSTRACTOR}),
     Action.RESOLVE: frozenset({Role.ARBITRATOR, Role.DATA_MANAGER}),
     Action.ASK: _PEOPLE_AT_CHARTS,
+    Action.CALIBRATE: frozenset({Role.MACHINE, Role.DATA_MANAGER}),
     Action.WAIVE: frozenset({Role.DATA_MANAGER}),
     Action.LOCK: frozenset({Role.DATA_MANAGER}),
     Action.ACCOUNTS: frozenset({Role.MACHINE, Role.DATA_MANAGER}),

@@ -117,6 +117,8 @@ def writing_modules() -> dict[str, set[str]]:
     return found
 
 
+ELSEWHERE = {"validate.review.calibration_acts": "needs a protocol that asks for a pilot: test_calibration"}
+"""Modules whose functions are tried against a lock in a test of their own."""
 READING = {"check", "threads", "standing_waivers"}
 OPENED_LAST = {"reassign"}
 """Needs a third reviewer: tried by itself below."""
@@ -128,7 +130,7 @@ def test_every_function_that_writes_is_tried_here_or_writes_what_a_lock_leaves_o
     """...so that a new one cannot be forgotten."""
     tried = next_steps(db, people, small, screening)
     for module, functions in writing_modules().items():
-        if module in RECORDING:
+        if module in RECORDING or module in ELSEWHERE:
             continue
         here = {name.rpartition(".")[2] for name in tried if name.startswith(f"{module}.")}
         assert functions - READING - OPENED_LAST == here, module

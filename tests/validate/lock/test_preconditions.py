@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from extract.errors import ChecksFailed, NotReady
-from extract.study.protocol import parse
+from extract.study.protocol import Label, parse
 from validate.checks.results import CheckReport
 from validate.lock.assemble import assemble_cells
 from validate.lock.preconditions import Surroundings, preconditions, refusal
@@ -160,3 +160,14 @@ def test_every_condition_speaks_both_languages_met_or_not(conditions, report, pr
             assert sorted(re.findall(r"\d+", told["message"])) == sorted(
                 re.findall(r"\d+", told["message_zh"])
             )
+
+
+def test_a_pilot_that_the_protocol_asks_for_must_have_been_passed(conditions):
+    """...and a study that asks for none has no such condition."""
+    found, _ = conditions()
+    assert "calibration" not in {one.id for one in found}
+    _, missing = conditions(calibration=(False, Label(zh="预评审尚未通过", en="not passed")))
+    assert missing == {"calibration"}
+    found, missing = conditions(calibration=(True, Label(zh="达到", en="reached")))
+    assert missing == set()
+    assert next(one for one in found if one.id == "calibration").message == "reached"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from extract.errors import NotFound
 from validate.desk import work
 from validate.desk.drafts import Draft
 from validate.desk.operations.opening import find_case
 from validate.desk.room import Room
 from validate.review.accounts import require
+from validate.review.calibration_gate import confined, pass_gate
 from validate.review.cases import Case, Opinion, Quote, Ruling, cases
 from validate.review.decisions import Given, arbitrate, check, decide_all
 from validate.review.rules import Account, Action, Phase
@@ -66,7 +69,7 @@ def judging(here: Room, account: Account, number: int) -> Judging:
     """What a reviewer needs to judge a candidate. Raises Refused, NotFound when it is not theirs."""
     with here.database.reading() as connection:
         require(connection, account, Action.DECIDE)
-        found = _own(find_case(connection, number), account)
+        found = _own(here, connection, number, account)
         visible = shown(connection, account, found.candidate.patient_id, found)
     return Judging(found, visible, here.drafts.of(account.id, found.candidate), _mine(found, account))
 
@@ -75,7 +78,7 @@ def progress(here: Room, account: Account) -> tuple[int, int]:
     """How many of this reviewer's candidates are judged, and how many there are. Raises Refused."""
     with here.database.reading() as connection:
         require(connection, account, Action.DECIDE)
-        listed = here.places.to_judge(connection, account)
+        listed = here.places.to_judge(connection, account, only=confined(here.database, connection))
     return sum(item.left == 0 for item in listed), len(listed)
 
 
@@ -91,7 +94,7 @@ def keep(
     """Keep a judgement as a draft: durable, nobody else's, and no opinion yet. Raises Refused, NotFound."""
     with here.database.reading() as connection:
         require(connection, account, Action.DECIDE)
-        found = _own(find_case(connection, number), account)
+        found = _own(here, connection, number, account)
     held = found.candidate
     if criterion not in held.reviewed:
         raise NotFound("there is no such criterion to judge here", "Judge the criteria that are shown.")
@@ -105,7 +108,7 @@ def take_back(here: Room, account: Account, number: int, criterion: str) -> Draf
     """Undo: forget a draft; what was handed in before, if anything, is what this reviewer says again."""
     with here.database.reading() as connection:
         require(connection, account, Action.DECIDE)
-        found = _own(find_case(connection, number), account)
+        found = _own(here, connection, number, account)
     here.drafts.drop(account.id, number, [criterion])
     own = _mine(found, account).get(criterion)
     return Draft(own.verdict.value, own.reason, own.quotes) if own else None
@@ -125,7 +128,7 @@ def hand_in(
     """
     with here.database.reading() as connection:
         require(connection, account, Action.DECIDE)
-        found = _own(find_case(connection, number), account)
+        found = _own(here, connection, number, account)
     held = found.candidate
     drafts = here.drafts.of(account.id, held)
     if given is None:
@@ -150,7 +153,7 @@ def next_to_judge(here: Room, account: Account, after: int = 0) -> int | None:
     """The next candidate that this reviewer has still to judge, going round. Raises Refused."""
     with here.database.reading() as connection:
         require(connection, account, Action.DECIDE)
-        listed = here.places.to_judge(connection, account)
+        listed = here.places.to_judge(connection, account, only=confined(here.database, connection))
     open_ = [item.candidate for item in listed if item.left and item.candidate != after]
     return next((number for number in open_ if number > after), next(iter(open_), None))
 
@@ -205,9 +208,11 @@ def next_to_arbitrate(here: Room, account: Account, number: int) -> int | None:
     return number if number in listed else next(iter(listed), None)
 
 
-def _own(found: Case, account: Account) -> Case:
+def _own(here: Room, connection: Connection, number: int, account: Account) -> Case:
+    found = find_case(connection, number)
     if not found.candidate.present or found.candidate.place_of(account.id) is None:
         raise NotFound("this candidate is not in your queue", "Go back to your work.")
+    pass_gate(here.database, connection, number)
     return found
 
 

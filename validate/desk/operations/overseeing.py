@@ -20,6 +20,7 @@ from validate.reconcile import reconcile
 from validate.review import queries
 from validate.review.accounts import require
 from validate.review.agreement import Report, report
+from validate.review.calibration_gate import confined
 from validate.review.cases import cases, eligible, opinions
 from validate.review.queries import Thread
 from validate.review.rules import Account, Action, Phase, Role
@@ -61,6 +62,8 @@ class Work:
 
     lists: dict[str, list[work.Item]]
     queries: list[Query]
+    pilot: bool = False
+    """Whether only the pilot round's candidates are listed."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,13 @@ class Trail:
 def mine(here: Room, account: Account) -> Work:
     """What lies on this person's desk."""
     lists: dict[str, list[work.Item]] = {}
+    pilot = None
     with here.database.reading() as connection:
         found = cases(connection)
         if account.role is Role.REVIEWER:
             drafted = here.drafts.candidates(account.id)
-            lists["judge"] = here.places.to_judge(connection, account, drafted)
+            pilot = confined(here.database, connection)
+            lists["judge"] = here.places.to_judge(connection, account, drafted, pilot)
         if account.role is Role.ARBITRATOR:
             lists["arbitrate"] = work.to_arbitrate(account, found.values())
         if account.role in {Role.ABSTRACTOR, Role.ARBITRATOR, Role.DATA_MANAGER}:
@@ -101,7 +106,7 @@ def mine(here: Room, account: Account) -> Work:
         for ref, one in asked.items()
         if one.is_open and (everybody or one.said[0][1] == account.id)
     ]
-    return Work(lists, open_)
+    return Work(lists, open_, pilot is not None)
 
 
 def owed(here: Room, account: Account) -> list[tuple[str, str, int]]:

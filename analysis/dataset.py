@@ -68,7 +68,7 @@ def open(path: Path) -> Locked:  # noqa: A001 - dataset.open reads as what it do
     for name in _NEEDED:
         if not (path / name).is_file():
             raise NotLocked(f"{path}: is not a locked snapshot ({name} is not there)", _NEXT)
-    report = verify(path)
+    report = verify(path, rows=True)
     if not report.ok:
         raise SnapshotBroken(
             f"{path}: differs from what was signed: {'; '.join(p.message for p in report.problems[:5])}",

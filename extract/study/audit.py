@@ -1,23 +1,21 @@
 """The audit chain: each event seals the one before it and the row it wrote.
 
-    hash = SHA-256(canonical JSON of previous hash, sequence, time, actor, action, subject, payload hash)
-
-The payload hash covers the row itself and is salted, and the subject names a row, never a patient, so
-the chain can leave the house (``lines``) and still be verified there without saying who was studied.
-A chain cannot know that its own end was cut off: pass the ``Head`` that stands in a manifest.
+The chain by itself is ``extract.study.chain``; here it meets the tables.  The payload hash covers the row
+itself and is salted, and the subject names a row, never a patient, so the chain can leave the house
+(``lines``) and still be verified there without saying who was studied.  A chain cannot know that its own
+end was cut off: pass the ``Head`` that stands in a manifest.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, select
 
+from extract.study.chain import EXPORTED, GENESIS, Head, Problem, canonical, event_hash, sha, verify_events
 from extract.study.tables import TABLES, audit_event
 
 __all__ = [
@@ -35,20 +33,6 @@ __all__ = [
     "verify_chain",
     "verify_events",
 ]
-
-GENESIS: Final = "0" * 64
-"""What the first event names as the hash before it."""
-
-EXPORTED: Final = ("seq", "at", "actor", "action", "subject", "payload_hash", "previous", "hash")
-"""An event outside the study database: enough to verify the chain, nothing about a patient."""
-
-
-@dataclass(frozen=True)
-class Head:
-    """The newest event: everything before it is sealed by ``hash``."""
-
-    seq: int
-    hash: str
 
 
 @dataclass(frozen=True)
@@ -72,37 +56,9 @@ class Event:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Where the chain and the tables do not fit; names rows, never what is in them."""
-
-    seq: int
-    table: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.table} {self.seq}: {self.what}"
-
-
-def canonical(value: object) -> str:
-    """One spelling per value: keys sorted, no spaces, original characters, no NaN."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _sha(text: str) -> str:
-    # A lone surrogate is no text; "surrogatepass" would let two databases disagree on it.
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
 def payload_hash(salt: str, table: str, row: Mapping[str, Any] | None, detail: str) -> str:
     """What an event says about the row it wrote (``None`` if none) and its details, salted."""
-    return _sha(canonical([salt, table, dict(row) if row is not None else None, detail]))
-
-
-def event_hash(event: Mapping[str, Any]) -> str:
-    """The seal of an event; the order is that of this module's docstring."""
-    named = ("previous", "seq", "at", "actor", "action", "subject", "payload_hash")
-    return _sha(canonical([event[name] for name in named]))
+    return sha(canonical([salt, table, dict(row) if row is not None else None, detail]))
 
 
 def seal(
@@ -145,30 +101,6 @@ def lines(connection: Connection) -> Iterator[dict[str, Any]]:
     columns = [audit_event.c[name] for name in EXPORTED]
     for row in connection.execute(select(*columns).order_by(audit_event.c.seq)).mappings():
         yield dict(row)
-
-
-def verify_events(events: Iterable[Mapping[str, Any]], expected: Head | None = None) -> list[Problem]:
-    """What is wrong with a chain by itself: gaps, edits, reordering and, given ``expected``, a cut end."""
-    problems: list[Problem] = []
-    last = Head(0, GENESIS)
-    sealed: str | None = None
-    for event in events:
-        seq = int(event["seq"])
-        if seq != last.seq + 1:
-            problems.append(Problem(seq, "audit_event", f"follows {last.seq}: events are missing"))
-        elif event["previous"] != last.hash:
-            problems.append(Problem(seq, "audit_event", "does not follow the event before it"))
-        if event_hash(event) != event["hash"]:
-            problems.append(Problem(seq, "audit_event", "was changed after it was written"))
-        last = Head(seq, str(event["hash"]))
-        if expected and seq == expected.seq:
-            sealed = last.hash
-    if expected and expected.seq and sealed != expected.hash:
-        what = (
-            "is not the event that was signed" if sealed else "is missing: the end of the chain was cut off"
-        )
-        problems.append(Problem(expected.seq, "audit_event", what))
-    return problems
 
 
 def verify_chain(connection: Connection, expected: Head | None = None) -> list[Problem]:

@@ -21,11 +21,12 @@ _NAMED = re.compile(r"^(?P<study>.*)@(?P<version>v\d+)$")
 
 def snapshot_path(text: str) -> Path:
     """The folder of a snapshot given as a path or as ``STUDY@vN``. Raises NotFound."""
-    from extract.study.folder import StudyFolder
-
     path = Path(text)
     text = f"@{text}" if _BARE.fullmatch(text) and not path.exists() else text
     if (named := _NAMED.match(text)) and not path.exists():
+        # Only here: a snapshot given by its folder is verified without the study's own machinery.
+        from extract.study.folder import StudyFolder
+
         study = StudyFolder.at(Path(named["study"] or "."))
         path = _find(study.snapshots, study.protocol().study.id, named["version"])
     if not path.is_dir():

@@ -1,4 +1,4 @@
-"""Verbs of the lock and after: check, waive, lock, unlock, verify, copy, diff, export, analyse, audit."""
+"""Verbs of the lock and after: check, waive, lock, unlock, verify, anchor, copy, diff, export, analyse, audit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Language(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add this module's verbs to ``app``."""
-    for verb in (check, waive, lock, unlock, verify, copy, diff, export, analyse, audit):
+    for verb in (check, waive, lock, unlock, verify, anchor, copy, diff, export, analyse, audit):
         app.command()(verb)
 
 
@@ -78,37 +78,55 @@ def unlock(
 
 def verify(
     snapshot: Annotated[str, typer.Argument(help="A snapshot's folder, STUDY@vN, or s3://BUCKET/PREFIX.")],
-    by_bytes: Annotated[
+    rows: Annotated[
         bool,
         typer.Option(
-            "--bytes", help="Every byte, signature and audit event, without the hash over the rows."
+            "--rows", help="Also read the tables and compute the logical hash anew from their rows."
         ),
     ] = False,
+    anchor: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file with what `cohortlock anchor` printed, for this version or an earlier one."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Whether a snapshot is, byte for byte, what was signed, and how to cite it. Needs no server and no study."""
+    from validate.lock.cited import citation, read_anchor
     from validate.lock.remote import fetched, is_remote
-    from validate.lock.verify import citation
     from validate.lock.verify import verify as examine
 
+    held_to = None if anchor is None else read_anchor(anchor)
     with fetched(snapshot) if is_remote(snapshot) else nullcontext(snapshot_path(snapshot)) as path:
-        report = examine(path, content=not by_bytes)
+        report = examine(path, rows=rows, anchor=held_to)
         told = report.to_json()
-        if report.ok and not by_bytes:
+        if report.ok:
             told["citation"] = citation(path, report)
-    result(
-        told,
-        as_json,
-        lambda: (
-            [problem["message"] for problem in told["problems"]]
-            or [
-                f"ok: {told['files']} files, logical hash {told['logical_hash'] or 'not computed'}",
-                *told.get("citation", {}).values(),
-            ]
-        ),
-    )
+    if held_to is not None:
+        told["anchored"] = held_to.version
+    result(told, as_json, lambda: _verified_lines(told))
     if not report.ok:
         raise typer.Exit(SnapshotBroken.code)
+
+
+def anchor(
+    snapshot: Snapshot,
+    out: Annotated[Path | None, typer.Option(help="Write the lines to this file, which must be new.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What fixes a snapshot for ever, to print, post or deposit: its hashes, its audit head, who signed it.
+
+    `cohortlock verify --anchor FILE` holds this version, and every later one, against it.
+    """
+    from validate.lock.cited import anchor as anchor_of
+    from validate.lock.cited import write_anchor
+
+    found = anchor_of(snapshot_path(snapshot))
+    if out is not None:
+        write_anchor(found, out)
+    told = found.to_json() | ({} if out is None else {"file": str(out)})
+    result(told, as_json, found.text().splitlines)
 
 
 def copy(
@@ -263,6 +281,27 @@ def _check_lines(told: dict[str, Any]) -> Iterator[str]:
     rows = ([c["status"], c["id"], c["label"]["en"], ", ".join(c["keys"][:5])] for c in told["checks"])
     yield from table(("status", "check", "label", "rows that fail"), rows)
     yield ", ".join(f"{count} {name}" for name, count in told["counts"].items() if count)
+
+
+def _verified_lines(told: dict[str, Any]) -> Iterator[str]:
+    """What was looked at and what was not; or each problem."""
+    if not told["ok"]:
+        yield from (problem["message"] for problem in told["problems"])
+        return
+    yield f"ok: {told['files']} files, {told['bytes']:,} bytes, each as signed; the audit chain is whole"
+    for one in told["signers"]:
+        yield f"signed by {one['name']} ({one['role']}: {one['meaning']}), key {one['public_key']}"
+    if "anchored" in told:
+        yield f"it fits the anchor of version {told['anchored']}"
+    else:
+        yield "not held against an anchor: that these keys are those people's, only an anchor can tell"
+    how = (
+        "computed anew from the rows"
+        if told["recomputed"]
+        else "as signed; not computed anew, --rows does that"
+    )
+    yield f"logical hash {told['logical_hash']}, {how}"
+    yield from told["citation"].values()
 
 
 def _diff_lines(told: dict[str, Any]) -> Iterator[str]:

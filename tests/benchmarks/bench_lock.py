@@ -171,18 +171,18 @@ def hashed(root: Path) -> str:
 
 def verified(root: Path) -> str:
     """What `cohortlock verify` does."""
-    return _verified(root, content=True)
+    return _verified(root, rows=True)
 
 
 def verified_bytes(root: Path) -> str:
     """What `cohortlock verify --bytes` does."""
-    return _verified(root, content=False)
+    return _verified(root, rows=False)
 
 
-def _verified(root: Path, *, content: bool) -> str:
+def _verified(root: Path, *, rows: bool) -> str:
     from validate.lock.verify import verify
 
-    report = verify(root, content=content)
+    report = verify(root, rows=rows)
     return "ok" if report.ok else report.problems[0].message
 
 

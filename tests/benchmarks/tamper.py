@@ -1,7 +1,9 @@
 """Forge a snapshot in TAMPER_ATTACKS (20000) random ways and copy it honestly TAMPER_COPIES (1000) times.
 
 `make soak` runs it whole, the tests a part.  Every forgery must be found and put down to the right file and
-kind; no honest copy may raise an alarm.  TAMPER_SEED (1) fixes the dice.
+kind; no honest copy may raise an alarm.  What the bytes alone cannot tell says so: a snapshot signed anew is
+held against its anchor, rows that the true signers signed under a wrong logical hash are read
+(``verify --rows``).  TAMPER_SEED (1) fixes the dice, TAMPER_PROCESSES (one a core) the hands.
 """
 
 from __future__ import annotations
@@ -16,27 +18,33 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from extract.study.audit import canonical, event_hash
+from extract.study.chain import canonical, event_hash
 from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from validate.checks.results import CheckReport, CheckResult
 from validate.checks.rules import compile_rules
 from validate.lock.assemble import Cell, assemble_cells
-from validate.lock.canonical import canonical_json, sha256
 from validate.lock.contents import build_contents
 from validate.lock.keys import PseudonymKey, Signer
-from validate.lock.manifest import sign
 from validate.lock.pseudonyms import Pseudonyms
 from validate.lock.publish import publish
+from validate.lock.signing import sign
+from validate.lock.spelling import canonical_json, sha256
 from validate.lock.verify import verify
 
 STUDY = Path(__file__).parents[1] / "validate" / "leaf-growth.toml"
-MANIFEST = "manifest.json"
+MANIFEST, PACKAGE, CRATE = "manifest.json", "datapackage.json", "ro-crate-metadata.json"
+PART = 250
+"""Attacks or copies that one process makes before it tells of them."""
+Changes = dict[str, bytes]
 LISTED = {"hash", "size"}
 """Kinds for a file whose bytes the manifest vouches for."""
 SIGNED = {"signature", "unreadable", "signer"}
@@ -51,6 +59,8 @@ class Attack:
     expected: dict[str, set[str]]
     anchored: bool = False
     """Whether only the anchored hash of the manifest can tell: a forger signed all of it anew."""
+    rows: bool = False
+    """Whether only the rows can tell: those who sign signed a logical hash that is not theirs."""
 
 
 class Forger:
@@ -71,6 +81,9 @@ class Forger:
             self.replayed_signature,
             self.chain_rewritten,
             self.signed_anew,
+            self.wrong_hash_signed,
+            self.hasty_hash_signed,
+            self.signer_left_out,
         )
 
     def _any(self, *, listed: bool = False) -> str:
@@ -113,22 +126,38 @@ class Forger:
         name = f"{folder}{self.dice.choice(['', '.'])}{self.dice.randbytes(4).hex()}.json"
         return Attack("added", {name: self.dice.randbytes(9)}, {name: {"extra"}})
 
-    def _rewritten(
-        self, changes: dict[str, bytes], head: dict[str, object] | None = None
-    ) -> dict[str, object]:
-        manifest = json.loads(self.sound[MANIFEST])
-        for name, data in changes.items():
-            manifest["files"][name] = {"sha256": sha256(data), "size": len(data)}
-        return manifest | ({"audit": head} if head else {})
+    def _rewritten(self, changes: Changes, **instead: object) -> tuple[Changes, dict[str, Any]]:
+        """``changes`` with all that the other files say of them, and the manifest that then fits."""
+        manifest = {**json.loads(self.sound[MANIFEST]), **instead}
+        package, crate = json.loads(self.sound[PACKAGE]), json.loads(self.sound[CRATE])
+        package["logical_hash"] = manifest["logical_hash"]
+        for one in package["resources"]:
+            if one["path"] in changes:
+                data = changes[one["path"]]
+                one |= {"bytes": len(data), "hash": f"sha256:{sha256(data)}"}
+        for one in crate["@graph"]:
+            if one["@id"] in changes:
+                data = changes[one["@id"]]
+                one |= {"contentSize": str(len(data)), "sha256": sha256(data)}
+            if one["@id"] == "./":
+                one["identifier"] = f"sha256:{manifest['logical_hash']}"
+        told = {**changes, PACKAGE: canonical_json(package), CRATE: canonical_json(crate)}
+        return told, self._listing(manifest, told)
 
-    def _edited(self) -> dict[str, bytes]:
-        name = self._any(listed=True)
+    def _listing(self, manifest: dict[str, Any], changes: Changes) -> dict[str, Any]:
+        listed = {name: {"sha256": sha256(data), "size": len(data)} for name, data in changes.items()}
+        return {**manifest, "files": {**manifest["files"], **listed}}
+
+    def _edited(self) -> Changes:
+        name = self.dice.choice(
+            sorted(self.manifest["files"].keys() - {PACKAGE, CRATE, "audit.jsonl", "study.toml"})
+        )
         return {name: self.sound[name] + b"\n"}
 
     def manifest_recomputed(self) -> Attack:
-        """A file and its hash in the manifest; the signatures stay."""
-        changes = self._edited()
-        files = {**changes, MANIFEST: canonical_json(self._rewritten(changes))}
+        """A file and its hash wherever it stands; the signatures stay."""
+        told, manifest = self._rewritten(self._edited())
+        files = {**told, MANIFEST: canonical_json(manifest)}
         return Attack("manifest recomputed", dict(files), {MANIFEST: {"signature"}})
 
     def replayed_signature(self) -> Attack:
@@ -148,33 +177,55 @@ class Forger:
         for event, before in zip(events[start:], [None, *events[start:]], strict=False):
             event["previous"] = before["hash"] if before else event["previous"]
             event["hash"] = event_hash(event)
-        data = "".join(f"{canonical(event)}\n" for event in events).encode()
+        changes = {"audit.jsonl": "".join(f"{canonical(event)}\n" for event in events).encode()}
         if self.dice.random() < 0.5:
-            files = self._signed(self._rewritten({"audit.jsonl": data}), {"audit.jsonl": data})
-            return Attack("chain rewritten", files, {"audit.jsonl": {"audit_chain"}})
+            told, manifest = self._rewritten(changes)
+            return Attack("chain rewritten", self._signed(manifest, told), {"audit.jsonl": {"audit_chain"}})
         head = {"events": len(events), "head": events[-1]["hash"]}
-        changes = {"audit.jsonl": data}
-        files = {**changes, MANIFEST: canonical_json(self._rewritten(changes, head))}
+        told, manifest = self._rewritten(changes, audit=head)
+        files = {**told, MANIFEST: canonical_json(manifest)}
         return Attack("chain rewritten", dict(files), {MANIFEST: {"signature"}})
 
-    def _signed(self, manifest: dict[str, object], changes: dict[str, bytes]) -> dict[str, bytes | None]:
-        """The forger's own keys in the names of the others."""
-        fresh = [Signer(s.name, s.role, s.meaning, Ed25519PrivateKey.generate()) for s in self.signers]
+    def _signed(
+        self, manifest: dict[str, Any], changes: Changes, signers: list[Signer] | None = None
+    ) -> dict[str, bytes | None]:
+        """Signed by ``signers``, or with the forger's own keys in the names of the others."""
+        those = signers or [
+            Signer(s.name, s.role, s.meaning, Ed25519PrivateKey.generate()) for s in self.signers
+        ]
         entries = [
             {**entry, "public_key": signer.public_key}
-            for entry, signer in zip(self.manifest["signers"], fresh, strict=True)
+            for entry, signer in zip(manifest["signers"], those, strict=True)
         ]
         data = canonical_json({**manifest, "signers": entries})
         return {**changes, MANIFEST: data} | {
-            entry["file"]: sign(data, signer) for entry, signer in zip(entries, fresh, strict=True)
+            entry["file"]: sign(data, signer) for entry, signer in zip(entries, those, strict=True)
         }
 
     def signed_anew(self) -> Attack:
         """Everything fits: only the anchored hash says that it is another snapshot."""
-        name = self.dice.choice(["flow.json", "agreement.json", "codebook.csv", "checks.json", "study.toml"])
-        changes = {name: self.sound[name] + b"\n"}
-        files = self._signed(self._rewritten(changes), changes)
-        return Attack("signed anew", files, {MANIFEST: {"anchor"}}, anchored=True)
+        told, manifest = self._rewritten(self._edited())
+        return Attack("signed anew", self._signed(manifest, told), {MANIFEST: {"anchor"}}, anchored=True)
+
+    def wrong_hash_signed(self) -> Attack:
+        """The true signers sign a logical hash that is not that of the rows, and every file names it."""
+        told, manifest = self._rewritten({}, logical_hash=self.dice.randbytes(32).hex())
+        files = self._signed(manifest, told, self.signers)
+        return Attack("wrong hash signed", files, {MANIFEST: {"logical_hash"}}, rows=True)
+
+    def hasty_hash_signed(self) -> Attack:
+        """The same in the manifest alone: the files contradict each other."""
+        manifest = {**self.manifest, "logical_hash": self.dice.randbytes(32).hex()}
+        files = self._signed(manifest, {}, self.signers)
+        return Attack("hasty hash signed", files, {name: {"consistency"} for name in (PACKAGE, CRATE)})
+
+    def signer_left_out(self) -> Attack:
+        """One true signer drops the other, changes a file and signs alone."""
+        stays = self.dice.randrange(len(self.signers))
+        told, manifest = self._rewritten(self._edited(), signers=[self.manifest["signers"][stays]])
+        files = self._signed(manifest, told, [self.signers[stays]])
+        gone = {entry["file"]: None for n, entry in enumerate(self.manifest["signers"]) if n != stays}
+        return Attack("signer left out", {**files, **gone}, {"study.toml": {"consistency"}})
 
 
 def _files(folder: Path) -> list[Path]:
@@ -206,7 +257,7 @@ def forge(
             attack = forger.kinds[number % len(forger.kinds)]()
         made[attack.name] += 1
         with _done(snapshot, forger.sound, attack.files):
-            report = verify(snapshot, expected_manifest=anchor if attack.anchored else None)
+            report = verify(snapshot, rows=attack.rows, expected_manifest=anchor if attack.anchored else None)
         said = {(p.file, p.kind) for p in report.problems}
         missed += [
             f"{attack.name}: {name} should be {sorted(kinds)}, verify said {sorted(said)}"
@@ -299,25 +350,79 @@ def lock_a_study(root: Path) -> tuple[Path, list[Signer]]:
     return path, signers
 
 
+class _Hand:
+    """One process's own copy of the snapshot, and what it is asked to do with it."""
+
+    here: _Hand
+
+    def __init__(self, snapshot: Path, signers: list[Signer], room: Path, seed: str) -> None:
+        self.room, self.signers, self.seed = Path(tempfile.mkdtemp(dir=room)), signers, seed
+        self.snapshot = writable(Path(shutil.copytree(snapshot, self.room / "snapshot")))
+
+    @classmethod
+    def begin(cls, *told: Any) -> None:
+        """Where a process of the pool starts."""
+        cls.here = cls(*told)
+
+    @classmethod
+    def forged(cls, part: int, attacks: int) -> tuple[Counter[str], list[str]]:
+        """What ``forge`` says of the attacks of one part."""
+        here = cls.here
+        return forge(here.snapshot, here.signers, attacks, random.Random(f"{here.seed}/{part}"))
+
+    @classmethod
+    def copied(cls, part: int, copies: int) -> tuple[Counter[str], list[str]]:
+        """The alarms that honest copies raised."""
+        here, dice = cls.here, random.Random(f"{cls.here.seed}/copies/{part}")
+        alarms: list[str] = []
+        for copy in honest_copies(here.snapshot, here.room / "copies", copies, dice):
+            alarms += [problem.message for problem in verify(copy).problems]
+        return Counter({"honest copy": copies}), alarms
+
+
+def _in_parts(
+    pool: ProcessPoolExecutor, work: Callable[[int, int], tuple[Counter[str], list[str]]], whole: int
+) -> tuple[Counter[str], list[str]]:
+    """``whole`` of ``work`` in parts, side by side, told on stderr as it goes."""
+    sizes = [min(PART, whole - start) for start in range(0, whole, PART)]
+    made: Counter[str] = Counter()
+    faults: list[str] = []
+    began = time.monotonic()
+    for one in as_completed([pool.submit(work, part, size) for part, size in enumerate(sizes)]):
+        some, wrong = one.result()
+        made += some
+        faults += wrong
+        sys.stderr.write(
+            f"{made.total():,} of {whole:,}, {len(faults)} wrong, {time.monotonic() - began:.0f} s\n"
+        )
+    return made, faults
+
+
 def main() -> None:
-    """All attacks, then all copies; the first failure of either ends with a message and code 1."""
+    """All attacks, then all copies; what was missed and every alarm end it with a message and code 1."""
     attacks = int(os.environ.get("TAMPER_ATTACKS", "20000"))
     copies = int(os.environ.get("TAMPER_COPIES", "1000"))
-    dice = random.Random(os.environ.get("TAMPER_SEED", "1"))
+    hands = int(os.environ.get("TAMPER_PROCESSES", str(os.cpu_count() or 1)))
+    seed = os.environ.get("TAMPER_SEED", "1")
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
-        began = time.monotonic()
-        snapshot, signers = lock_a_study(Path(name))
-        made, missed = forge(writable(snapshot), signers, attacks, dice)
-        if missed:
-            sys.exit("\n".join([f"{len(missed)} forgeries were not found for what they are", *missed[:20]]))
-        told = ", ".join(f"{kind} {count}" for kind, count in sorted(made.items()))
-        sys.stdout.write(f"{made.total()} forgeries, each found with its reason ({told})\n")
-        alarms = 0
-        for copy in honest_copies(snapshot, Path(name) / "copies", copies, dice):
-            alarms += not verify(copy).ok
-        if alarms:
-            sys.exit(f"{alarms} of {copies} honest copies raised an alarm")
-        sys.stdout.write(f"{copies} honest copies, no alarm; {time.monotonic() - began:.0f} s in all\n")
+        room = Path(name)
+        (room / "study").mkdir()
+        snapshot, signers = lock_a_study(room / "study")
+        told = (snapshot, signers, room, seed)
+        # Keys cannot be sent to another process, but one that is forked has them.
+        with ProcessPoolExecutor(hands, get_context("fork"), _Hand.begin, told) as pool:
+            made, missed = _in_parts(pool, _Hand.forged, attacks)
+            if missed:
+                sys.exit(
+                    "\n".join([f"{len(missed)} forgeries were not found for what they are", *missed[:20]])
+                )
+            said = ", ".join(f"{kind} {count}" for kind, count in sorted(made.items()))
+            sys.stdout.write(f"{made.total()} forgeries, each found with its reason ({said})\n")
+            done, alarms = _in_parts(pool, _Hand.copied, copies)
+    if alarms:
+        sys.exit(f"honest copies raised {len(alarms)} alarms: {alarms[:5]}")
+    sys.stdout.write(f"{done.total()} honest copies, no alarm; {time.monotonic() - began:.0f} s in all\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from extract.study.audit import EXPORTED, Head, canonical, verify_events
+from extract.study.chain import EXPORTED, Head, canonical, verify_events
 
 __all__ = ["audit_lines", "chain_fault"]
 

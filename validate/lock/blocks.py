@@ -6,7 +6,7 @@ runs per distinct value or per distinct pair of values, and Arrow does the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Final
@@ -230,6 +230,12 @@ def _mapped(values: pa.Array, rule: Callable[[Any], Any], kind: pa.DataType) -> 
     return pa.array([rule(one) for one in coded.dictionary.to_pylist()], kind).take(coded.indices)
 
 
+def _named(values: pa.Array, names: Callable[[Sequence[str]], Iterable[str]]) -> pa.Array:
+    """The pseudonym of each, worked out once per distinct one; null stays null."""
+    coded = values.dictionary_encode()
+    return pa.array(names(coded.dictionary.to_pylist()), pa.string()).take(coded.indices)
+
+
 def _paired(
     before: pa.Array, after: pa.Array, rule: Callable[[int, int], Any], kind: pa.DataType
 ) -> pa.Array:
@@ -328,8 +334,8 @@ def _traced(one: _Taken, names: pa.Array, pseudonyms: Pseudonyms) -> pa.Table:
             PARTICIPANT: names,
             "column": _same(value_column(one.variable, one.timepoint), len(names)),
             "method": pc.fill_null(one.cells.column("method").combine_chunks(), ""),
-            "record": _mapped(cells["record_id"], pseudonyms.record, pa.string()),
-            "version": _mapped(cells["version"], pseudonyms.version, pa.string()),
+            "record": _named(cells["record_id"], pseudonyms.records),
+            "version": _named(cells["version"], pseudonyms.versions),
             "start": cells["start"],
             "end": cells["end"],
             "keep": one.value.is_valid(),

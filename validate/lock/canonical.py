@@ -10,7 +10,6 @@ for people who do not trust this module; docs/verify.md recomputes it without it
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -21,24 +20,14 @@ import pyarrow.parquet as pq
 
 from extract.errors import SnapshotBroken
 from validate.lock.rows import PIECE, Rows, batches_of, sorting
+from validate.lock.spelling import sha256
 
-__all__ = ["canonical_json", "cell_texts", "hash_of_tables", "hash_table", "logical_hash", "sha256"]
+__all__ = ["cell_texts", "hash_of_tables", "hash_table", "logical_hash"]
 
 NULL: Final = "\\N"
 SORTED_AT_ONCE: Final = 500_000
 """Rows of a table that are sorted in memory; more are sorted on disk."""
 _ESCAPES: Final = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
-
-
-def canonical_json(value: Any) -> bytes:
-    """UTF-8 JSON that has one spelling: keys sorted, one space of indent, a final line feed."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
-    return (text + "\n").encode()
-
-
-def sha256(data: bytes) -> str:
-    """64 lower-case hex digits."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def cell_texts(column: pa.ChunkedArray | pa.Array) -> pa.Array:

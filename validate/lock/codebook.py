@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from extract.study.protocol import Label, Protocol
 from validate.lock.blocks import LONG
-from validate.lock.canonical import canonical_json
 from validate.lock.columns import Column, columns
+from validate.lock.spelling import canonical_json
 
 __all__ = ["codebook_csv", "codebook_json", "safe_cell"]
 

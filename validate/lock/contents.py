@@ -12,17 +12,18 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from extract.study.audit import Head
+from extract.study.chain import Head
 from extract.study.protocol import Protocol
 from validate.checks.results import CheckReport
 from validate.lock.assemble import Draft
 from validate.lock.audit import audit_lines
-from validate.lock.canonical import canonical_json, hash_of_tables
+from validate.lock.canonical import hash_of_tables
 from validate.lock.codebook import codebook_csv, codebook_json
 from validate.lock.described import describe
 from validate.lock.disclosure import disclosure
 from validate.lock.publish import Contents, about, parquet
 from validate.lock.rows import Rows
+from validate.lock.spelling import canonical_json
 
 __all__ = ["Reviewed", "build_contents"]
 

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from extract.study.protocol import Protocol
-from validate.lock.canonical import canonical_json
 from validate.lock.codebook import codebook_json
+from validate.lock.consistent import DATA_PACKAGE, RO_CRATE
+from validate.lock.spelling import canonical_json
 
-__all__ = ["DATA_PACKAGE", "RO_CRATE", "describe"]
+__all__ = ["describe"]
 
-DATA_PACKAGE: Final = "datapackage.json"
-RO_CRATE: Final = "ro-crate-metadata.json"
+
 _PROFILE: Final = "https://datapackage.org/profiles/2.0/datapackage.json"
 _RESOURCE: Final = "https://datapackage.org/profiles/2.0/dataresource.json"
 _CONTEXT: Final = "https://w3id.org/ro/crate/1.1/context"

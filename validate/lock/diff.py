@@ -80,7 +80,7 @@ class Difference:
 
 def open_tables(path: Path) -> tuple[VerifyReport, dict[str, pa.Table]]:
     """The tables of a snapshot that verifies. Raises SnapshotBroken otherwise."""
-    report = verify(path)
+    report = verify(path, rows=True)
     if not report.ok:
         raise SnapshotBroken(
             f"{path}: {report.problems[0].message}", "`cohortlock verify` lists every difference."

@@ -1,4 +1,4 @@
-"""The manifest: what a snapshot consists of; and the signatures over it.
+"""The manifest: what a snapshot consists of; and how the signatures over it are read.
 
 ``manifest.json`` names every other file with its SHA-256 and size, except the signatures, which sign
 *it*: each ``signatures/<role>.json`` carries the manifest's SHA-256 and an Ed25519 signature over the
@@ -11,17 +11,15 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from extract.errors import SnapshotBroken
-from validate.lock.canonical import canonical_json, sha256
-from validate.lock.keys import Signer, role_slug
+from validate.lock.spelling import canonical_json, sha256
 
-__all__ = ["FORMAT", "MANIFEST", "SIGNATURES", "read_canonical", "sign", "signature_fault", "signature_file"]
+__all__ = ["FORMAT", "MANIFEST", "SIGNATURES", "SignatureFault", "read_canonical", "signature_fault"]
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -39,11 +37,6 @@ class SignatureFault:
     message: str
 
 
-def signature_file(role: str) -> str:
-    """Where the signature of ``role`` stands in a snapshot."""
-    return f"{SIGNATURES}/{role_slug(role)}.json"
-
-
 def read_canonical(data: bytes, name: str) -> dict[str, Any]:
     """The JSON object in ``data``. Raises SnapshotBroken unless the bytes are its canonical spelling."""
     try:
@@ -55,21 +48,6 @@ def read_canonical(data: bytes, name: str) -> dict[str, Any]:
         raise SnapshotBroken(f"{name}: is not in its canonical spelling", "Restore the snapshot from a copy.")
     assert isinstance(value, dict)  # noqa: S101 - narrows the type; `same` holds it
     return value
-
-
-def sign(manifest: bytes, signer: Signer, at: datetime | None = None) -> bytes:
-    """The signature file of ``signer`` over the bytes of a manifest."""
-    moment = (at or datetime.now(UTC)).astimezone(UTC)
-    claim = {
-        "format": FORMAT,
-        "manifest_sha256": sha256(manifest),
-        "meaning": signer.meaning,
-        "name": signer.name,
-        "public_key": signer.public_key,
-        "role": signer.role,
-        "signed_at": moment.isoformat(timespec="seconds"),
-    }
-    return canonical_json({**claim, "signature": signer.key.sign(canonical_json(claim)).hex()})
 
 
 def signature_fault(data: bytes, expected: dict[str, Any], manifest: bytes) -> SignatureFault | None:

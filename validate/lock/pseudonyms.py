@@ -8,7 +8,7 @@ the landing zone, where the patients' records are anyway, and never in a snapsho
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -57,7 +57,8 @@ class Pseudonyms:
         """Numbers for ``patients``; those in ``known`` keep theirs."""
         given = dict(known or {})
         numbers = [int(m[1]) for name in given.values() if (m := _NUMBERED.fullmatch(name))]
-        fresh = sorted(set(patients) - given.keys(), key=lambda patient: key.of("patient", patient))
+        unknown = list(set(patients) - given.keys())
+        fresh = (patient for _, patient in sorted(zip(key.of_all("patient", unknown), unknown, strict=True)))
         for number, patient in enumerate(fresh, start=max(numbers, default=0) + 1):
             given[patient] = f"P{number:03d}"
         return cls(key, given)
@@ -66,14 +67,14 @@ class Pseudonyms:
         """The participant's number, or ``S-`` and 16 hex digits for who was screened only."""
         return self.participants.get(patient) or f"S-{self.key.of('patient', patient)[:16]}"
 
-    def record(self, record_id: str) -> str:
-        """A record's name outside the house: its table, and 24 hex digits instead of the key."""
-        table, _, _ = record_id.partition(":")
-        return f"{table}:{self.key.of('record', record_id)[:24]}"
+    def records(self, record_ids: Sequence[str]) -> Iterator[str]:
+        """Each record's name outside the house: its table, and 24 hex digits instead of the key."""
+        for record_id, named in zip(record_ids, self.key.of_all("record", record_ids), strict=True):
+            yield f"{record_id.partition(':')[0]}:{named[:24]}"
 
-    def version(self, version: str) -> str:
-        """A record version's name: the landing hash is over values that could be guessed, this is not."""
-        return self.key.of("version", version)[:32]
+    def versions(self, versions: Sequence[str]) -> Iterator[str]:
+        """The same of record versions: the landing hash is over values that could be guessed, this is not."""
+        return (named[:32] for named in self.key.of_all("version", versions))
 
 
 def _linking_file(folder: StudyFolder) -> Path:

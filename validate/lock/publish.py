@@ -26,16 +26,17 @@ import pyarrow as pa
 from sqlalchemy import select
 
 from extract.errors import Busy, CohortlockError, NotReady, Refused, StorageFault
-from extract.study.audit import Head
+from extract.study.chain import Head
 from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
 from extract.study.protocol import Protocol
 from extract.study.tables import study_event
-from validate.lock.canonical import canonical_json, sha256
 from validate.lock.files import held, storage_faults, sync_folder, write_new
 from validate.lock.keys import Signer
-from validate.lock.manifest import FORMAT, MANIFEST, SIGNATURES, sign, signature_file
+from validate.lock.manifest import FORMAT, MANIFEST, SIGNATURES
 from validate.lock.rows import Rows, parquet_writer
+from validate.lock.signing import sign, signature_file
+from validate.lock.spelling import canonical_json, sha256
 from validate.lock.verify import TABLES, verify
 
 __all__ = ["Contents", "about", "parquet", "publish", "recorded"]
@@ -127,7 +128,7 @@ def publish(
             manifest = _manifest(protocol, version, contents, signers, known)
             with storage_faults(str(folder.snapshots)):
                 _write(building, contents.files, manifest, signers)
-            report = verify(building)
+            report = verify(building, rows=True)
             if not report.ok:
                 raise StorageFault(
                     f"{report.problems[0].message} right after it was written",

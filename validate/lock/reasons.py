@@ -21,10 +21,10 @@ from extract.study.folder import StudyFolder
 from extract.study.protocol import load
 from extract.study.storage import database_exists, database_url, open_engine
 from extract.study.tables import audit_event, entry, query, resolution, study_event
-from validate.lock.canonical import sha256
 from validate.lock.manifest import MANIFEST
 from validate.lock.pseudonyms import read_linking
 from validate.lock.publish import recorded
+from validate.lock.spelling import sha256
 
 __all__ = ["KINDS", "Act", "Acts", "Kind", "Origins", "Unlock", "acts_between", "kind_of", "origins"]
 

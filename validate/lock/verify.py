@@ -1,84 +1,51 @@
-"""Verify: whether a snapshot is, byte for byte and cell for cell, what was signed; offline, by itself.
+"""Verify: whether a snapshot is, byte for byte, what was signed; offline, by itself.
 
-Needs no server, no study folder and no key: the manifest, the public keys in it, and arithmetic.  Whoever
-rewrites a snapshot *and* signs it with keys of their own makes a consistent forgery; against that stand the
-manifest's hash in the study database, and the ``anchor`` text printed or posted at the time.
+Needs no server, no study folder and no key: the manifest, the public keys in it, and arithmetic.  When every
+byte is the one that was hashed before the signatures, the rows are too, and so is their logical hash, which
+the lock computed from these files; ``rows=True`` computes it anew all the same.  Whoever rewrites a snapshot
+*and* signs it with keys of their own makes a consistent forgery; against that stand the manifest's hash in the
+study database, and the anchor printed or posted at the time.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
-
 from extract.errors import SnapshotBroken
-from extract.study.audit import Head
+from validate.lock.anchored import Anchor, anchor_problems
 from validate.lock.audit import chain_fault
-from validate.lock.canonical import hash_table, logical_hash, sha256
+from validate.lock.consistent import DATA_PACKAGE, RO_CRATE, TABLES, inconsistencies
 from validate.lock.manifest import FORMAT, MANIFEST, SIGNATURES, read_canonical, signature_fault
-from validate.lock.rows import SortFailed, open_table
+from validate.lock.report import Problem, VerifyReport
+from validate.lock.spelling import sha256
 
-__all__ = ["TABLES", "Problem", "VerifyReport", "anchor", "citation", "verify"]
+__all__ = ["TABLES", "Problem", "VerifyReport", "verify"]
 
-TABLES: Final = {"data": "data.parquet", "long": "long.parquet"}
-"""Table of the logical hash -> its file."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One difference: the file, its kind, one sentence.
-
-    Kinds: ``missing extra type size hash unreadable manifest signature signer logical_hash audit_chain anchor``.
-    """
-
-    file: str
-    kind: str
-    message: str
+_AUDIT: Final = "audit.jsonl"
+_READ: Final = (DATA_PACKAGE, RO_CRATE, "study.toml", _AUDIT)
+"""Small files whose content is judged, once their bytes are known to be right."""
+_PARTS: Final = ("title", "code", "simulated", "protocol_hash")
+_AT_ONCE: Final = 1 << 20
 
 
-@dataclass(frozen=True)
-class VerifyReport:
-    """What verify found; ``logical_hash`` is recomputed from the tables, None when they cannot be or were not read."""
-
-    path: Path
-    files: int
-    logical_hash: str | None
-    manifest_sha256: str | None
-    problems: tuple[Problem, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether the snapshot is what was signed."""
-        return not self.problems
-
-    def to_json(self) -> dict[str, Any]:
-        """The shape of ``cohortlock verify --json``."""
-        return {
-            "ok": self.ok,
-            "files": self.files,
-            "logical_hash": self.logical_hash,
-            "manifest_sha256": self.manifest_sha256,
-            "problems": [{"file": p.file, "kind": p.kind, "message": p.message} for p in self.problems],
-        }
-
-
-def verify(path: Path, *, expected_manifest: str | None = None, content: bool = True) -> VerifyReport:
+def verify(
+    path: Path, *, rows: bool = False, expected_manifest: str | None = None, anchor: Anchor | None = None
+) -> VerifyReport:
     """Checks the snapshot folder ``path``; never raises for anything that is wrong inside it.
 
-    Without ``content`` the tables are judged by their bytes alone, as the lock wrote and read them back:
-    every byte is under a signature all the same, and the logical hash is not computed anew.
-
-    ``expected_manifest`` is the manifest's SHA-256 as known from elsewhere (an anchor, the study
-    database): with it, a snapshot rewritten whole is detected too.
+    ``rows`` also reads the tables and computes the logical hash anew: it finds what signers in good standing
+    signed wrongly, and nothing else that the bytes would not tell.  ``expected_manifest`` is the manifest's
+    SHA-256 as known from elsewhere (the study database), ``anchor`` what was printed or posted: with either,
+    a snapshot rewritten whole is detected too.
     """
     found, problems = _walk(path)
+    size = sum(found.values())
     try:
         manifest_bytes = (path / MANIFEST).read_bytes() if MANIFEST in found else None
     except OSError:
@@ -88,32 +55,35 @@ def verify(path: Path, *, expected_manifest: str | None = None, content: bool = 
             problems.append(
                 Problem(MANIFEST, "missing", f"{MANIFEST}: is missing, so this is no snapshot of ours")
             )
-        return VerifyReport(path, len(found), None, None, tuple(problems))
+        return VerifyReport(path, len(found), size, None, False, None, (), tuple(problems))
     digest = sha256(manifest_bytes)
     if expected_manifest is not None and expected_manifest != digest:
         problems.append(Problem(MANIFEST, "anchor", f"{MANIFEST}: is not the one that was anchored"))
     try:
         manifest = read_canonical(manifest_bytes, MANIFEST)
-        shape = _Shape.of(manifest)
+        shape = _Shape.of(manifest, digest)
     except SnapshotBroken as error:
         problems.append(Problem(MANIFEST, "manifest", error.message))
-        return VerifyReport(path, len(found), None, digest, tuple(problems))
+        return VerifyReport(path, len(found), size, None, False, digest, (), tuple(problems))
 
-    with ThreadPoolExecutor() as pool:
-        # The tables first, so that their rows can be read while the others are hashed.
-        order = sorted(shape.files, key=lambda name: (name not in TABLES.values(), name))
-        same = {name: pool.submit(_same, path / name, *shape.files[name], found.get(name)) for name in order}
-        trusted = content and all(same[name].result() is None for name in TABLES.values())
-        table_problems: list[Problem] = []
-        logical = _check_tables(path, shape, table_problems) if trusted else None
-        whole = _check_files(found, shape, {name: one.result() for name, one in same.items()}, problems)
-    _check_signatures(path, found, shape, manifest_bytes, problems)
-    problems += table_problems
-    if "audit.jsonl" in whole:
-        fault = chain_fault((path / "audit.jsonl").read_bytes(), shape.audit)
-        if fault:
-            problems.append(Problem("audit.jsonl", "audit_chain", fault))
-    return VerifyReport(path, len(found), logical, digest, tuple(dict.fromkeys(problems)))
+    signed = list(_signature_problems(path, found, shape, manifest_bytes))
+    read = _read_all(path, shape.files, found)
+    whole = _check_files(found, shape, {name: fault for name, (fault, _) in read.items()}, problems)
+    problems += signed
+    texts: dict[str, bytes] = {name: read[name][1] for name in _READ if name in whole}
+    problems += inconsistencies(manifest, texts)
+    if _AUDIT in texts and (fault := chain_fault(texts[_AUDIT], shape.own.head)):
+        problems.append(Problem(_AUDIT, "audit_chain", fault))
+    if anchor is not None:
+        problems += anchor_problems(anchor, shape.own, manifest.get("previous"), texts.get(_AUDIT))
+    recomputed = rows and whole.issuperset(TABLES.values())
+    if recomputed:
+        from validate.lock.recompute import row_problems
+
+        problems += row_problems(path, shape.own.logical_hash)
+    logical = None if problems else shape.own.logical_hash
+    found_ = tuple(dict.fromkeys(problems))
+    return VerifyReport(path, len(found), size, logical, recomputed, digest, shape.signers, found_)
 
 
 @dataclass(frozen=True)
@@ -122,11 +92,10 @@ class _Shape:
 
     files: Mapping[str, tuple[str, int]]
     signers: tuple[dict[str, Any], ...]
-    logical_hash: str
-    audit: Head
+    own: Anchor
 
     @classmethod
-    def of(cls, manifest: dict[str, Any]) -> _Shape:
+    def of(cls, manifest: dict[str, Any], digest: str) -> _Shape:
         """Raises SnapshotBroken when anything is not where it belongs."""
         try:
             if manifest["format"] != FORMAT:
@@ -141,19 +110,18 @@ class _Shape:
             signers = tuple(dict(signer) for signer in manifest["signers"])
             if not signers or not all(isinstance(s.get("file"), str) for s in signers):
                 raise SnapshotBroken(f"{MANIFEST}: names no signer", "Restore the snapshot from a copy.")
-            missing = [
-                name for name in (*TABLES.values(), "audit.jsonl", "codebook.json") if name not in files
-            ]
+            missing = [name for name in (*TABLES.values(), _AUDIT, "codebook.json") if name not in files]
             if missing:
                 raise SnapshotBroken(
                     f"{MANIFEST}: does not list {', '.join(missing)}", "Restore the snapshot from a copy."
                 )
-            return cls(
-                files,
-                signers,
-                str(manifest["logical_hash"]),
-                Head(int(manifest["audit"]["events"]), str(manifest["audit"]["head"])),
-            )
+            for part in _PARTS:
+                manifest[part]
+            if {name: about["file"] for name, about in manifest["tables"].items()} != TABLES:
+                raise SnapshotBroken(
+                    f"{MANIFEST}: names other tables than a snapshot has", "Restore the snapshot from a copy."
+                )
+            return cls(files, signers, Anchor.of(manifest, digest))
         except (KeyError, TypeError, ValueError, AttributeError):
             raise SnapshotBroken(
                 f"{MANIFEST}: lacks a part that every manifest has", "Restore the snapshot from a copy."
@@ -186,17 +154,40 @@ def _walk(root: Path) -> tuple[dict[str, int], list[Problem]]:
     return found, problems
 
 
-def _same(path: Path, digest: str, size: int, found: int | None) -> str | None:
-    """None when the file is as listed, else the kind of problem; it is read only when it has the right size."""
+def _read_all(
+    path: Path, files: Mapping[str, tuple[str, int]], found: Mapping[str, int]
+) -> dict[str, tuple[str | None, bytes]]:
+    """What ``_same`` says of each file; large ones side by side, for hashlib lets go of the interpreter."""
+    order = sorted(files, key=lambda name: -files[name][1])
+    large = [name for name in order if files[name][1] > _AT_ONCE]
+    with ThreadPoolExecutor() as pool:
+        asked = {name: pool.submit(_same, path / name, *files[name], found.get(name)) for name in large}
+        read = {
+            name: _same(path / name, *files[name], found.get(name)) for name in order if name not in asked
+        }
+        return read | {name: one.result() for name, one in asked.items()}
+
+
+def _same(path: Path, digest: str, size: int, found: int | None) -> tuple[str | None, bytes]:
+    """(None, its bytes where they are looked into) when the file is as listed, else the kind of problem.
+
+    It is read only when it has the right size, and once: what is judged is what was hashed.
+    """
     if found is None:
-        return "missing"
+        return "missing", b""
     if found != size:
-        return "size"
+        return "size", b""
+    hashed, kept = hashlib.sha256(), bytearray()
+    piece = memoryview(bytearray(min(_AT_ONCE, max(size, 1))))
     try:
-        with path.open("rb") as file:
-            return None if hashlib.file_digest(file, "sha256").hexdigest() == digest else "hash"
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(piece):
+                hashed.update(piece[:count])
+                if path.name in _READ:
+                    kept += piece[:count]
     except OSError:
-        return "unreadable"
+        return "unreadable", b""
+    return (None, bytes(kept)) if hashed.hexdigest() == digest else ("hash", b"")
 
 
 def _check_files(
@@ -222,81 +213,18 @@ def _check_files(
     return whole
 
 
-def _check_signatures(
-    path: Path, found: Mapping[str, int], shape: _Shape, manifest: bytes, problems: list[Problem]
-) -> None:
+def _signature_problems(
+    path: Path, found: Mapping[str, int], shape: _Shape, manifest: bytes
+) -> Iterator[Problem]:
     for signer in shape.signers:
         name = signer["file"]
         if not name.startswith(f"{SIGNATURES}/") or name not in found:
-            problems.append(Problem(name, "missing", f"{name}: the signature is missing"))
+            yield Problem(name, "missing", f"{name}: the signature is missing")
             continue
         try:
             data = (path / name).read_bytes()
         except OSError:
-            problems.append(Problem(name, "unreadable", f"{name}: cannot be read"))
+            yield Problem(name, "unreadable", f"{name}: cannot be read")
             continue
-        fault = signature_fault(data, signer, manifest)
-        if fault:
-            problems.append(Problem(fault.file, fault.kind, fault.message))
-
-
-def _check_tables(path: Path, shape: _Shape, problems: list[Problem]) -> str | None:
-    """The logical hash recomputed; only from files whose bytes are right: others say so already."""
-    hashes: dict[str, str] = {}
-    for name, file in TABLES.items():
-        try:
-            with open_table(path / file) as table:
-                hashes[name] = hash_table(table)
-        except SnapshotBroken as error:
-            problems.append(Problem(file, "logical_hash", f"{file}: {error.message}"))
-            return None
-        except (pa.ArrowException, OSError, ValueError, MemoryError, SortFailed):
-            problems.append(Problem(file, "unreadable", f"{file}: is not Parquet that can be read"))
-            return None
-    logical = logical_hash(hashes)
-    if logical != shape.logical_hash:
-        problems.append(
-            Problem(MANIFEST, "logical_hash", f"{MANIFEST}: its logical hash is not that of the tables")
-        )
-    return logical
-
-
-def _sound(path: Path, report: VerifyReport | None) -> tuple[VerifyReport, dict[str, Any]]:
-    """The report and manifest of a snapshot that verifies. Raises SnapshotBroken otherwise."""
-    report = report or verify(path)
-    if not report.ok:
-        first = report.problems[0]
-        raise SnapshotBroken(f"{path}: {first.message}", "`cohortlock verify` lists every difference.")
-    return report, json.loads((path / MANIFEST).read_bytes())
-
-
-def citation(path: Path, report: VerifyReport | None = None) -> dict[str, str]:
-    """How to cite the snapshot, ``{"zh", "en"}``: title, version, day of the lock, both hashes.
-
-    ``report`` is that of a verify just done. Raises SnapshotBroken when the snapshot does not verify.
-    """
-    found, manifest = _sound(path, report)
-    made = {"zh": "（模拟数据）", "en": " (simulated)"} if manifest["simulated"] else {"zh": "", "en": ""}
-    title, version, day = manifest["title"], manifest["version"], str(manifest["created_at"])[:10]
-    code = f"{manifest['code']['name']} {manifest['code']['version']}"
-    return {
-        "zh": f"{title['zh']}{made['zh']}[数据集/OL]. {manifest['study']} 第{version}版, {day}锁定, {code}. "
-        f"逻辑哈希 sha256:{found.logical_hash}; 清单 sha256:{found.manifest_sha256}.",
-        "en": f"{title['en']}{made['en']} [data set]. {manifest['study']} version {version}, locked {day}, {code}. "
-        f"Logical hash sha256:{found.logical_hash}; manifest sha256:{found.manifest_sha256}.",
-    }
-
-
-def anchor(path: Path) -> str:
-    """A few lines to print, post or put in the paper: what fixes this snapshot for ever.
-
-    Raises SnapshotBroken when the snapshot does not verify.
-    """
-    report, manifest = _sound(path, None)
-    signers = "; ".join(f"{s['name']} ({s['role']}: {s['meaning']})" for s in manifest["signers"])
-    return (
-        f"cohortlock snapshot {manifest['study']} v{manifest['version']}, locked {manifest['created_at']}\n"
-        f"manifest sha256 {report.manifest_sha256}\n"
-        f"logical hash    {report.logical_hash}\n"
-        f"signed by       {signers}\n"
-    )
+        if fault := signature_fault(data, signer, manifest):
+            yield Problem(fault.file, fault.kind, fault.message)

@@ -114,8 +114,8 @@ def _lineage(name: str, column_name: str, cell: Cell, pseudonyms: Pseudonyms) ->
         PARTICIPANT: name,
         "column": column_name,
         "method": cell.method,
-        "record": None if cell.record_id is None else pseudonyms.record(cell.record_id),
-        "version": None if cell.version is None else pseudonyms.version(cell.version),
+        "record": None if cell.record_id is None else next(pseudonyms.records([cell.record_id])),
+        "version": None if cell.version is None else next(pseudonyms.versions([cell.version])),
         "start": cell.start,
         "end": cell.end,
     }

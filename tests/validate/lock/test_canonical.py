@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extract.errors import SnapshotBroken
-from validate.lock.canonical import canonical_json, cell_texts, hash_of_tables, hash_table, sha256
+from validate.lock.canonical import cell_texts, hash_of_tables, hash_table
 from validate.lock.rows import Rows, open_table
+from validate.lock.spelling import canonical_json, sha256
 
 SCHEMA = pa.schema(
     [

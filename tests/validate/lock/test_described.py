@@ -6,9 +6,9 @@ from pathlib import Path
 import frictionless
 import pytest
 
-from validate.lock.canonical import sha256
 from validate.lock.described import DATA_PACKAGE, RO_CRATE
 from validate.lock.export import export
+from validate.lock.spelling import sha256
 from validate.lock.verify import verify
 
 

@@ -30,6 +30,7 @@ from validate.desk.settings import Settings
 from validate.desk.tokens import Tokens
 from validate.desk.words import LANGUAGES, WORDS, language
 from validate.review.accounts import active
+from validate.review.pace import Stopwatch
 from validate.review.rules import Account
 
 __all__ = [
@@ -123,6 +124,7 @@ class Room:
         )
         self.demo = _accounts(database, demo)
         self.charts = Charts(folder)
+        self.stopwatch = Stopwatch(clock)
         self.places = Places()
         self._templates = Environment(
             loader=FileSystemLoader(templates),

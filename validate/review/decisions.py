@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -16,7 +17,7 @@ from extract.errors import NotFound, Refused
 from extract.study.audit import canonical
 from extract.study.database import StudyDatabase, Writer
 from extract.study.storage import rows
-from extract.study.tables import arbitration, decision
+from extract.study.tables import arbitration, decision, pace
 from validate.review.accounts import acting
 from validate.review.calibration_gate import pass_gate
 from validate.review.cases import Case, Opinion, Quote, Ruling, Standing, case
@@ -86,12 +87,16 @@ def decide_all(
     *,
     request_id: str,
     texts: Mapping[str, str] | None = None,
+    taken: Mapping[str, int] | None = None,
 ) -> list[Opinion]:
-    """Give opinions on several criteria of one candidate: all are kept, or none. Raises as ``decide``."""
+    """Give opinions on several criteria of one candidate: all are kept, or none. Raises as ``decide``.
+
+    ``taken``: criterion -> ms that the judgement took, where it was measured.
+    """
     if len({one.criterion for one in given}) != len(given):
         raise Refused("one request names a criterion twice", "Send each criterion once.")
     posts = [(f"{request_id}/{one.criterion}", one) for one in given]
-    return _give(db, actor, patient_id, posts, texts or {})
+    return _give(db, actor, patient_id, posts, texts or {}, taken or {})
 
 
 def arbitrate(
@@ -163,6 +168,7 @@ def _give(
     patient_id: str,
     posts: Sequence[tuple[str, Given]],
     texts: Mapping[str, str],
+    taken: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Opinion]:
     checked = [
         (_request(request), one, _verdict(one.verdict), _reason(one.reason), _quotes(one.quotes, texts))
@@ -200,6 +206,11 @@ def _give(
         subjects = [f"candidate/{found.candidate.id}/{row['criterion']}" for row in fresh]
         for row in writer.append(decision, "decision.given", fresh, subjects=subjects):
             done[row["request_id"]] = Opinion.of(row)
+        named = [row["criterion"] for row in fresh]
+        measured = {criterion: taken[criterion] for criterion in named if criterion in taken}
+        if measured:
+            kept = {"patient_id": patient_id, "slot": fresh[0]["slot"], "taken": canonical(measured)}
+            writer.append(pace, "pace.measured", [kept], subjects=[f"candidate/{found.candidate.id}"])
     return [done[request] for request, *_ in checked]
 
 

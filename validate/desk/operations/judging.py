@@ -71,6 +71,7 @@ def judging(here: Room, account: Account, number: int) -> Judging:
         require(connection, account, Action.DECIDE)
         found = _own(here, connection, number, account)
         visible = shown(connection, account, found.candidate.patient_id, found)
+    here.stopwatch.open(account.id, number)
     return Judging(found, visible, here.drafts.of(account.id, found.candidate), _mine(found, account))
 
 
@@ -101,6 +102,7 @@ def keep(
     texts = here.charts.of(held.patient_id).texts() if quotes else {}
     given = check(Given(criterion, verdict, reason, quotes), texts)
     here.drafts.keep(account.id, held, criterion, given.verdict.value, given.reason, given.quotes)
+    here.stopwatch.judged(account.id, number, criterion)
     return Draft(given.verdict.value, given.reason, given.quotes)
 
 
@@ -141,10 +143,19 @@ def hand_in(
     if late:
         here.drafts.drop(account.id, number, late)
     kept = (
-        decide_all(here.database, account, held.patient_id, given, request_id=request_id, texts=texts)
+        decide_all(
+            here.database,
+            account,
+            held.patient_id,
+            given,
+            request_id=request_id,
+            texts=texts,
+            taken=here.stopwatch.taken(account.id, number),
+        )
         if given
         else []
     )
+    here.stopwatch.handed_in(account.id, number)
     here.drafts.drop(account.id, number, held.reviewed)
     return kept
 

@@ -19,9 +19,9 @@ from extract.his.engines.base import unwatched
 from extract.his.engines.binds import for_duckdb, names
 from extract.his.engines.faults import connection_fault, query_fault
 from extract.his.engines.forms import formed
-from extract.his.engines.lake_calls import calls
+from extract.his.engines.lake_calls import Call, calls
 from extract.his.engines.lake_files import Reading, make_tables
-from extract.his.engines.lake_scan import pruned
+from extract.his.engines.lake_scan import Pruned, Scan, pruned
 from extract.his.engines.lake_words import Words
 
 __all__ = ["LakeEngine"]
@@ -46,6 +46,8 @@ class LakeEngine:
         self._zone = ZoneInfo(zone)
         self._seconds = seconds
         self._files: dict[str, tuple[Path, ...]] = {}
+        self._pruned: dict[tuple[str, str, str], Pruned | None] = {}
+        self._found: dict[str, tuple[object, ...]] = {}
         if not path.exists():
             raise SourceUnreachable(
                 f"{path.name}: there is no such folder or file", "Check [source] url in site.toml."
@@ -123,34 +125,63 @@ class LakeEngine:
 
     @contextmanager
     def _searching(self, sql: str, params: Mapping[str, object]) -> Iterator[tuple[str, dict[str, object]]]:
-        """A statement as DuckDB runs it, each ``words_of`` made a function, or a scan by Polars."""
+        """A statement as DuckDB runs it, each ``words_of`` made a function, or rows that Polars has found."""
         wanted = names(sql)
         pieces, at = [], 0
         with ExitStack() as made:
             for number, call in enumerate(calls(sql)):
-                words, function = Words.of(call.asked, params), f"words_of_{number}"
-                self._connection.create_function(
-                    function,
-                    words.function(),
-                    ["VARCHAR"],
-                    "VARCHAR",
-                    type=ARROW,
-                    null_handling=SPECIAL,
-                    # Else it would be called again wherever its answer is compared.
-                    side_effects=True,
-                )
-                made.callback(self._connection.remove_function, function)
-                select, scans = pruned(call.select, call.column, self._parquet, f"scan_{number}") or (
-                    call.select,
-                    {},
-                )
-                for name, scan in scans.items():
-                    self._connection.register(name, scan.rows(words))
-                    made.callback(self._connection.unregister, name)
-                pieces += [sql[at : call.start], call.written(function, select)]
+                words = Words.of(call.asked, params)
+                found = self._reduced(call, f"scan_{number}")
+                for name, scan in found.scans.items() if found else ():
+                    self._find(name, scan, words)
+                function = None
+                if found is None or not found.whole:
+                    function = self._function(f"words_of_{number}", words, made)
+                pieces += [
+                    sql[at : call.start],
+                    call.written(function, found.select if found else call.select),
+                ]
                 at = call.end
             binds = {name: value for name, value in params.items() if name in wanted}
             yield for_duckdb("".join([*pieces, sql[at:]])), binds
+
+    def _function(self, name: str, words: Words, made: ExitStack) -> str:
+        self._connection.create_function(
+            name,
+            words.function(),
+            ["VARCHAR"],
+            "VARCHAR",
+            type=ARROW,
+            null_handling=SPECIAL,
+            # Else it would be called again wherever its answer is compared.
+            side_effects=True,
+        )
+        made.callback(self._connection.remove_function, name)
+        return name
+
+    def _find(self, name: str, scan: Scan, words: Words) -> None:
+        """The rows that hold words as a table of that name, which stays for the next windows of the search.
+
+        A table, because of a stream DuckDB cannot tell how few rows it has, and joins the visits badly.
+        """
+        asked = (scan, words, [file.stat().st_mtime_ns for file in scan.files])
+        if self._found.get(name) == asked:
+            return
+        self._found.pop(name, None)
+        stream = f"{name}_rows"
+        self._connection.register(stream, scan.rows(words))
+        try:
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {stream}")  # noqa: S608 - our own names
+        finally:
+            self._connection.unregister(stream)
+        self._found[name] = asked
+
+    def _reduced(self, call: Call, prefix: str) -> Pruned | None:
+        """The SELECT of a call as Polars allows it; asked again in each window, so it is kept."""
+        key = (call.select, call.column, prefix)
+        if key not in self._pruned:
+            self._pruned[key] = pruned(call.select, call.column, self._parquet, prefix)
+        return self._pruned[key]
 
     def _parquet(self, table: str) -> tuple[tuple[Path, ...], dict[str, str]] | None:
         """The files of a table of Parquet files, and its columns with their types."""

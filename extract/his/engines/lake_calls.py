@@ -41,12 +41,10 @@ class Call:
     column: str
     asked: str
 
-    def written(self, function: str, select: str) -> str:
-        """The call as DuckDB runs it, over ``select`` in the place of its own."""
-        return (
-            f"SELECT s.patient_id, s.visit_id, {function}(s.{self.column}) AS {self.column}\n"
-            f"FROM (\n{select}\n) s"
-        )
+    def written(self, function: str | None, select: str) -> str:
+        """The call as DuckDB runs it, over ``select`` in the place of its own; None: that yields words already."""
+        words = f"s.{self.column}" if function is None else f"{function}(s.{self.column})"
+        return f"SELECT s.patient_id, s.visit_id, {words} AS {self.column}\nFROM (\n{select}\n) s"
 
 
 def calls(sql: str) -> list[Call]:

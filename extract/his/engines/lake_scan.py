@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from extract.his.engines.lake_words import Words
 
-__all__ = ["Scan", "Table", "pruned"]
+__all__ = ["Pruned", "Scan", "Table", "pruned"]
 
 _ROWS: Final = 50_000
 _TYPES: Final = {
@@ -62,12 +62,19 @@ def _batches(frame: pl.LazyFrame, schema: pa.Schema) -> Iterator[pa.RecordBatch]
         yield from batch.to_arrow().cast(schema).to_batches()
 
 
-def pruned(select: str, text: str, table: Table, prefix: str) -> tuple[str, dict[str, Scan]] | None:
-    """``select`` reduced to patient, visit and ``text``, its Parquet tables renamed to what Polars will deliver.
+@dataclass(frozen=True)
+class Pruned:
+    """A SELECT reduced to patient, visit and text, its Parquet tables renamed to what Polars will deliver."""
 
-    Returns the new text, and the scans by their new names, which begin with ``prefix``; None where no part of
-    the SELECT allows it.
-    """
+    select: str
+    scans: Mapping[str, Scan]
+    """By their new names."""
+    whole: bool
+    """Whether every text of it comes from a scan, and so holds words alone."""
+
+
+def pruned(select: str, text: str, table: Table, prefix: str) -> Pruned | None:
+    """``select`` reduced, its scans' names beginning with ``prefix``; None where no part of it allows a scan."""
     import sqlglot
     from sqlglot import exp
 
@@ -91,7 +98,7 @@ def pruned(select: str, text: str, table: Table, prefix: str) -> tuple[str, dict
             source.replace(
                 exp.Table(this=exp.to_identifier(name), alias=source.args.get("alias") or source.name)
             )
-    return (tree.sql(dialect="duckdb"), scans) if scans else None
+    return Pruned(tree.sql(dialect="duckdb"), scans, len(scans) == len(parts)) if scans else None
 
 
 def _parts(tree: Any) -> Iterator[Any]:

@@ -7,8 +7,8 @@ word stands in the answer exactly if it stands in the text (or in a longer word 
 these binds is answered alike; and what is joined, grouped and compared is short.
 
 Where a pack's text is one column of Parquet files, Polars reads the files itself (``lake_scan``): only rows
-that hold a word reach DuckDB.  Everything else, a text joined of columns or a table of a DuckDB file, goes
-through a function over Arrow batches.
+that hold a word reach DuckDB, once for all windows of a search.  Everything else, a text joined of columns or a
+table of a DuckDB file, goes through a function over Arrow batches.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Words found by Polars in a lake: as LIKE would find them, whichever way the text is read."""
 
+import os
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from extract.his.engines.lake import LakeEngine
 from extract.his.engines.lake_calls import asking
+from extract.his.engines.lake_scan import Scan
 from extract.his.engines.lake_words import Words
 from extract.study.superset import pattern
 
@@ -91,6 +94,8 @@ def test_every_way_of_reading_finds_the_same_rows(tmp_path, form):
     assert found(engine, f"{PLAIN} WHERE n.said <> 'none'") == rows
     union = f"{PLAIN} WHERE n.note < 100 UNION ALL {PLAIN} WHERE n.note >= 100"
     assert found(engine, union) == rows
+    # One half by Polars, the other by DuckDB.
+    assert found(engine, union.replace("n.said AS", "n.said || '' AS", 1)) == rows
     engine.close()
 
 
@@ -105,18 +110,20 @@ def test_polars_reads_where_it_may(tmp_path, monkeypatch):
     found(engine, PLAIN)
     found(engine, PLAIN.replace("SELECT", "SELECT DISTINCT"))
     found(engine, f"{PLAIN} WHERE LENGTH(n.said) > 1")
-    [(text, read), *others] = scans
-    assert "FROM scan_0_0 AS n" in text
-    assert set(read["scan_0_0"].columns) == {"who", "stay", "said"}
+    [plain, *others] = scans
+    assert "FROM scan_0_0 AS n" in plain.select
+    assert set(plain.scans["scan_0_0"].columns) == {"who", "stay", "said"}
+    assert plain.whole
     assert others == [None, None]
     engine.close()
 
 
 def test_a_lake_that_was_searched_is_as_it_was(tmp_path):
-    """No function and no table of a search is left behind, also when it is abandoned."""
+    """No function and no stream of a search is left behind, also when it is abandoned."""
     engine = lake(tmp_path)
     named, params = bound([[["腰痛"]]])
-    sql = f"SELECT t.* FROM (\n{asking(PLAIN, 'text', named)}\n) t WHERE t.text IS NOT NULL"
+    union = PLAIN.replace("n.said AS", "n.said || '' AS") + f" UNION ALL {PLAIN}"
+    sql = f"SELECT t.* FROM (\n{asking(union, 'text', named)}\n) t WHERE t.text IS NOT NULL"
     stream = engine.stream(sql, params, TEXT_BY_VISIT, batch_rows=1)
     next(stream)
     stream.close()
@@ -126,6 +133,26 @@ def test_a_lake_that_was_searched_is_as_it_was(tmp_path):
     )
     assert left == []
     assert len(found(engine, PLAIN)) == 120
+    engine.close()
+
+
+def test_windows_of_one_search_read_the_texts_once(tmp_path, monkeypatch):
+    """...and another search, or another file in the place of the first, is read anew."""
+    read = []
+    rows = Scan.rows
+    monkeypatch.setattr(Scan, "rows", lambda scan, words: read.append(words) or rows(scan, words))
+    engine = lake(tmp_path)
+    assert len(found(engine, PLAIN)) == 120
+    assert found(engine, PLAIN) == found(engine, PLAIN)
+    assert len(read) == 1
+    named, params = bound([[["颈痛"]]])
+    sql = f"SELECT COUNT(*) AS n FROM (\n{asking(PLAIN, 'text', named)}\n) t WHERE t.text IS NOT NULL"
+    assert engine.ask(sql, params) == [(30,)]
+    assert len(read) == 2
+    file = tmp_path / "note.parquet"
+    pq.write_table(pq.read_table(file).slice(0, 8), file)
+    os.utime(file, ns=(1, 1))
+    assert engine.ask(sql, params) == [(1,)]
     engine.close()
 
 

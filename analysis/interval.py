@@ -27,16 +27,32 @@ class Interval:
         return cls(number - half, number + half)
 
     @classmethod
+    def read(cls, number: float | str) -> Interval:
+        """What was rounded to a printed number: a text has the decimals it shows, a number has two."""
+        if not isinstance(number, str):
+            return cls.printed(number)
+        text = number.strip().replace("\N{MINUS SIGN}", "-").replace(",", "")
+        return cls.printed(float(text), len(text.partition(".")[2]))
+
+    @classmethod
     def p(cls, text: str) -> Interval:
-        """What a printed P allows: ``<0.05`` or ``0.28``."""
+        """What a printed P allows: ``<0.05``, ``>.99`` or ``0.28``."""
         if text.startswith("<"):
             return cls(0.0, float(text[1:]))
+        if text.startswith(">"):
+            return cls(float(text[1:]), 1.0)
         return cls.printed(float(text), len(text.partition(".")[2]))
 
     @classmethod
     def over(cls, values: Sequence[float]) -> Interval:
         """The least interval that holds the values."""
         return cls(min(values), max(values))
+
+    @property
+    def middle(self) -> Interval:
+        """The printed number itself, rounding left aside."""
+        centre = (self.low + self.high) / 2
+        return Interval(centre, centre)
 
     @property
     def magnitude(self) -> Interval:

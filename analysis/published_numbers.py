@@ -13,7 +13,6 @@ from typing import Any, Final, Literal
 __all__ = ["Number", "Printed", "has", "printed_numbers", "signed_square"]
 
 Kind = Literal["mean", "sd", "r", "t", "t of r"]
-_HALF: Final = Fraction(1, 200)
 _CHANGE: Final = "d_"
 
 
@@ -120,9 +119,11 @@ def _numbers(data: Mapping[str, Any], groups: Sequence[str]) -> Iterator[Number]
                 yield _number(f"t3.r_{group}.t", "t of r", group, pair[0], t, pair[1])
 
 
-def _number(where: str, kind: Kind, group: str, x: str, value: float, y: str = "") -> Number:
-    exact = Fraction(str(value))
-    low, high = exact - _HALF, exact + _HALF
+def _number(where: str, kind: Kind, group: str, x: str, value: float | str, y: str = "") -> Number:
+    text = f"{value:.2f}" if not isinstance(value, str) else value.strip().replace("\N{MINUS SIGN}", "-")
+    exact = Fraction(str(value) if not isinstance(value, str) else text)
+    half = Fraction(1, 2 * 10 ** len(text.partition(".")[2]))
+    low, high = exact - half, exact + half
     if kind in {"sd", "t", "t of r"}:
         # A t is printed with or without its sign; its size is what is compared.
         low, high = (max(Fraction(0), low), high) if exact >= 0 else (max(Fraction(0), -high), -low)

@@ -29,6 +29,15 @@ CHECKS: Final = {
     "GRIM: a mean of values in steps": "GRIM：按步长记录的数值能否有此均数",
     "GRIMMER: an SD of values in steps": "GRIMMER：按步长记录的数值能否有此标准差",
     "threshold against mean, sign and SD": "分组阈值与均数、符号、标准差是否相容",
+    "chi-square by Pearson": "χ²（Pearson）",
+    "chi-square by Yates": "χ²（连续性校正）",
+    "percent of the count": "由例数推得的百分比",
+    "P of the printed statistic": "由所印统计量推得的 P",
+    "median between its quartiles": "中位数介于两个四分位数之间",
+    "median within one SD of the mean": "中位数与均数相距不超过一个标准差",
+    "lower 95% limit of r by Fisher's z": "r 的95%置信区间下限（Fisher z）",
+    "upper 95% limit of r by Fisher's z": "r 的95%置信区间上限（Fisher z）",
+    "printed alike everywhere": "同一数字各处所印一致",
     "square of r": "r 的平方",
     "Student's t between the groups": "组间 t（Student）",
     "Welch's t between the groups": "组间 t（Welch）",
@@ -51,6 +60,7 @@ _NOTES: Final = (
     ),
     (r"no (\d+) values in steps of (\S+) have this mean", r"以 \2 为步长的 \1 个数值不可能有此均数"),
     (r"at most (\d+) of (\d+) keep '(.*)' as printed", r"按所印数字，\2 例中至多 \1 例满足“\3”"),
+    (r"the numbers are not of the same people: n differs", "所比数字并非来自同一批患者：n 不同"),
     (r"; with the sign turned, up to (\d+)", r"；符号相反时至多 \1 例"),
 )
 _HEAD: Final = {

@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 from extract.errors import CohortlockError, NotFound, Refused
 from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
-from validate.desk import api, door, oversight, review, values
+from validate.desk import api, calibration, door, oversight, review, values
 from validate.desk.file import desk_file
 from validate.desk.pages import problem, told
 from validate.desk.room import Chance, Room, SecondFactorNeeded, SignInNeeded, room
@@ -71,7 +71,7 @@ def create_app(
         folder, database, _HERE / "templates", demo=demo, file=file, settings=settings, chance=chance
     )
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
-    for part in (door, review, values, oversight, api):
+    for part in (door, review, values, oversight, calibration, api):
         app.include_router(part.router)
     app.middleware("http")(_guarded)
     app.add_exception_handler(SignInNeeded, _to_sign_in)

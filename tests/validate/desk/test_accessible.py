@@ -79,6 +79,8 @@ def pages(desk) -> dict[str, tuple[str, str]]:
         "owed": ("may", "/owed"),
         "agreement": ("may", "/agreement"),
         "audit": ("aud", "/audit"),
+        "calibration": ("may", "/calibration"),
+        "consistency": ("may", "/consistency"),
         "account": ("ann", "/account"),
         "refused": ("ann", "/owed"),
     }

@@ -49,6 +49,11 @@ FOR = {
     "/resolve/{number}": {"arbitrator", "data_manager"},
     "/owed": {"data_manager"},
     "/agreement": {"data_manager", "auditor"},
+    "/calibration": {"data_manager", "auditor"},
+    "/calibration/draw": {"data_manager"},
+    "/calibration/cause": {"data_manager"},
+    "/calibration/open": {"data_manager"},
+    "/consistency": {"data_manager", "auditor"},
     "/audit": {"data_manager", "auditor"},
     "/audit/export": {"data_manager", "auditor"},
     "/ask/{number}": AT_CHARTS,
@@ -66,6 +71,11 @@ FOR = {
     "/api/v1/queries/{ref}/close": AT_CHARTS,
     "/api/v1/owed": {"data_manager"},
     "/api/v1/agreement": {"data_manager", "auditor"},
+    "/api/v1/calibration": {"data_manager", "auditor"},
+    "/api/v1/calibration/rounds": {"data_manager"},
+    "/api/v1/calibration/causes": {"data_manager"},
+    "/api/v1/calibration/gate": {"data_manager"},
+    "/api/v1/consistency": {"data_manager", "auditor"},
     "/api/v1/audit": {"data_manager", "auditor"},
 }
 """Route -> the roles that it is for; a route that is missing here fails the first test."""
@@ -78,6 +88,8 @@ BODIES = {
     "queries": {"request": "x", "field": "I1", "text": "x"},
     "answer": {"request": "x", "text": "x"},
     "close": {"request": "x", "text": "x"},
+    "causes": {"request": "x", "candidate": 1, "criterion": "I1", "cause": "reader_error", "note": "x"},
+    "gate": {"request": "x"},
 }
 
 

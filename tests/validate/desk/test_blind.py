@@ -78,6 +78,19 @@ def bodies(desk, number):
         "/resolve/{number}": form | {"field": field, "choice": "first", "reason": "mine"},
         "/ask/{number}": form | {"field": second, "text": "which visit?"},
         "/answer/{ref}": form | {"text": "so"},
+        "/calibration/draw": {},
+        "/calibration/cause": form
+        | {"candidate": number, "criterion": first, "cause": "reader_error", "note": "x"},
+        "/calibration/open": form | {"reason": "x"},
+        "/api/v1/calibration/rounds": None,
+        "/api/v1/calibration/causes": {
+            "request": "api",
+            "candidate": number,
+            "criterion": first,
+            "cause": "reader_error",
+            "note": "x",
+        },
+        "/api/v1/calibration/gate": {"request": "api", "reason": "x"},
         "PUT /api/v1/candidates/{number}/drafts/{criterion}": {"verdict": "met"},
         "DELETE /api/v1/candidates/{number}/drafts/{criterion}": None,
         "/api/v1/candidates/{number}/opinions": {

@@ -12,14 +12,14 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse, Response
 
 from extract.errors import Refused
-from validate.desk.api import judging, overseeing, values
+from validate.desk.api import calibrating, judging, overseeing, values
 from validate.desk.api.token import RESPONSES
 
 __all__ = ["PREFIX", "description", "router", "unknown", "unreadable"]
 
 PREFIX = "/api/v1"
 router = APIRouter(prefix=PREFIX, responses=RESPONSES)
-for _part in (overseeing, judging, values):
+for _part in (overseeing, calibrating, judging, values):
     router.include_router(_part.router)
 
 

@@ -14,7 +14,7 @@ from validate.desk.room import room
 from validate.review.agreement import Agreement, Estimate
 from validate.review.rules import Account
 
-__all__ = ["router"]
+__all__ = ["estimate", "raters", "router"]
 
 router = APIRouter()
 
@@ -71,8 +71,8 @@ def agreement(request: Request, account: Account = by_token) -> Any:
     """Agreement of first opinions as it stands now."""
     report = overseeing.agreement(room(request), account)
     return models.Agreement(
-        overall=_raters(report.overall),
-        criteria={criterion: _raters(one) for criterion, one in report.criteria.items()},
+        overall=raters(report.overall),
+        criteria={criterion: raters(one) for criterion, one in report.criteria.items()},
     )
 
 
@@ -100,17 +100,19 @@ def _query(one: overseeing.Query) -> models.Query:
     )
 
 
-def _raters(one: Agreement) -> models.Raters:
+def raters(one: Agreement) -> models.Raters:
+    """Agreement of two raters, as the interface gives it."""
     return models.Raters(
         n=one.n,
-        percent=_estimate(one.percent),
-        kappa=_estimate(one.kappa),
-        pabak=_estimate(one.pabak),
-        ac1=_estimate(one.ac1),
-        positive=_estimate(one.positive),
-        negative=_estimate(one.negative),
+        percent=estimate(one.percent),
+        kappa=estimate(one.kappa),
+        pabak=estimate(one.pabak),
+        ac1=estimate(one.ac1),
+        positive=estimate(one.positive),
+        negative=estimate(one.negative),
     )
 
 
-def _estimate(one: Estimate) -> models.Estimate:
+def estimate(one: Estimate) -> models.Estimate:
+    """A number with its interval, as the interface gives it."""
     return models.Estimate(value=one.value, low=one.low, high=one.high, note=one.note)

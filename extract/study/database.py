@@ -31,6 +31,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from extract.errors import CohortlockError, Refused
 from extract.study.audit import Event, Head, head, lines, seal, verify_chain
 from extract.study.folder import StudyFolder
+from extract.study.memory import Memory, View, forget
 from extract.study.protocol import Protocol
 from extract.study.storage import database_url, fault, open_engine
 from extract.study.tables import (
@@ -61,11 +62,13 @@ class Writer:
     Use it only inside ``StudyDatabase.writing``, which commits all of it or nothing.
     """
 
-    def __init__(self, connection: Connection, actor: str) -> None:
+    def __init__(self, connection: Connection, actor: str, started: Head | None = None) -> None:
         self.connection = connection
         self.actor = actor
         self.at = now()
-        self._head = head(connection)
+        self.appended: dict[str, list[dict[str, Any]]] = {}
+        """Rows of this transaction by table."""
+        self._head = started or head(connection)
 
     def append(
         self,
@@ -104,6 +107,8 @@ class Writer:
         if whole:
             self.connection.execute(insert(audit_event), [sealed.row() for sealed in events])
             self.connection.execute(insert(table), whole)
+            self.appended.setdefault(table.name, []).extend(whole)
+            forget(self.connection)
         return whole
 
     def note(self, action: str, subject: str, detail: Mapping[str, Any] | None = None) -> Head:
@@ -138,6 +143,7 @@ class StudyDatabase:
         self._writer = engine.execution_options(writes=True)
         # Threads of one process take their turns here, at once; the database lets them poll or hold a connection.
         self._turns = threading.Lock()
+        self._memory: Memory | None = None
 
     @classmethod
     def open(cls, where: StudyFolder | Path | str | URL, protocol: Protocol) -> StudyDatabase:
@@ -156,6 +162,10 @@ class StudyDatabase:
             raise
         return database
 
+    def remember(self) -> None:
+        """Hold people's rows in memory from now on: for a process that answers many questions, as the desk does."""
+        self._memory = self._memory or Memory()
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -169,7 +179,12 @@ class StudyDatabase:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent view of everything; sees no half of anybody's write."""
-        with self._storage(), self._reader.connect() as connection, connection.begin():
+        with (
+            self._storage(),
+            self._reader.connect() as connection,
+            connection.begin(),
+            self._viewed(connection, newest=False),
+        ):
             yield connection
 
     @contextmanager
@@ -178,8 +193,12 @@ class StudyDatabase:
 
         Raises StorageFault when the database refuses, Refused when a lock stands in the way.
         """
-        with self._turns, self._storage(), self._writer.begin() as connection:
-            yield Writer(connection, actor)
+        with self._turns, self._storage():
+            with self._writer.begin() as connection, self._viewed(connection, newest=True) as view:
+                writer = Writer(connection, actor, None if view is None else view.head)
+                yield writer
+            if view is not None:
+                view.wrote(writer.appended, writer.head)
 
     def head(self) -> Head:
         """The newest audit event; what a manifest records."""
@@ -245,6 +264,14 @@ class StudyDatabase:
                 )
             elif not known:
                 writer.append(study_event, "study.created", [self._study_row("created")], subjects=["study/"])
+
+    @contextmanager
+    def _viewed(self, connection: Connection, *, newest: bool) -> Iterator[View | None]:
+        if self._memory is None:
+            yield None
+        else:
+            with self._memory.viewed(connection, newest=newest) as view:
+                yield view
 
     @contextmanager
     def _storage(self) -> Iterator[None]:

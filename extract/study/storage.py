@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,10 +13,12 @@ from sqlalchemy.exc import (
     ArgumentError,
     DataError,
     DBAPIError,
+    DisconnectionError,
     IntegrityError,
     NoSuchModuleError,
     SQLAlchemyError,
 )
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from extract.errors import CohortlockError, DriverMissing, Refused, StorageFault
 from extract.study.folder import StudyFolder
@@ -24,6 +28,10 @@ __all__ = ["database_exists", "database_url", "fault", "open_engine", "rows"]
 _VARIABLE: Final = "COHORTLOCK_STUDY_DATABASE"
 
 _BUSY_MS: Final = 30_000
+_POOL: Final[dict[str, Any]] = {"pool_size": 16, "max_overflow": 24, "pool_use_lifo": True}
+"""As many are kept open as the desk answers at once; one beyond them is opened and closed for each answer."""
+_IDLE: Final = 1.0
+_GIVEN_BACK: Final = "given back"
 
 
 def database_url(where: StudyFolder | Path | str | URL) -> URL:
@@ -81,7 +89,7 @@ def open_engine(url: URL) -> Engine:
         _private_file(Path(url.database))
     try:
         # hide_parameters: a driver's message must not carry what was being written.
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=url.get_backend_name() != "sqlite")
+        engine = create_engine(url, hide_parameters=True, **_POOL)
     except (NoSuchModuleError, ModuleNotFoundError):
         raise DriverMissing(
             f"the driver of {url.drivername} is not installed", "Use postgresql+psycopg:// or SQLite."
@@ -91,6 +99,8 @@ def open_engine(url: URL) -> Engine:
         event.listen(engine, "begin", _sqlite_begin)
     else:
         event.listen(engine, "begin", _postgresql_begin)
+        event.listen(engine, "checkin", _given_back)
+        event.listen(engine, "checkout", partial(_still_there, engine))
     return engine
 
 
@@ -126,6 +136,22 @@ def _postgresql_begin(connection: Connection) -> None:
         connection.exec_driver_sql(
             "SELECT pg_advisory_xact_lock(hashtext('cohortlock ' || current_schema()))"
         )
+
+
+def _given_back(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_GIVEN_BACK] = time.monotonic()
+
+
+def _still_there(engine: Engine, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Ask a connection that has lain idle whether the server is still at its other end; else another is made."""
+    given_back = record.info.get(_GIVEN_BACK)
+    # Asked each time, as pool_pre_ping does, a busy desk would spend a tenth of its time on the question.
+    if given_back is None or time.monotonic() - given_back < _IDLE:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error:
+        raise DisconnectionError from None
 
 
 def fault(error: SQLAlchemyError, url: URL) -> CohortlockError:

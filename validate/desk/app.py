@@ -11,16 +11,18 @@ import contextlib
 import logging
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
+import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from extract.errors import CohortlockError, NotFound, Refused
 from extract.study.database import StudyDatabase
@@ -30,6 +32,7 @@ from validate.desk.file import desk_file
 from validate.desk.pages import problem, told
 from validate.desk.room import Chance, Room, SecondFactorNeeded, SignInNeeded, room
 from validate.desk.settings import Settings, settings
+from validate.review.cases import cases
 
 __all__ = ["create_app", "serve"]
 
@@ -46,6 +49,7 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _LARGEST_FORM: Final = 256 * 1024
+_AT_ONCE: Final = 16
 
 
 def create_app(
@@ -66,14 +70,17 @@ def create_app(
         raise Refused(
             "there are no demo accounts outside of a simulated study", "`cohortlock user` makes one."
         )
-    app = FastAPI(title="cohortlock desk", docs_url=None, redoc_url=None, openapi_url=None)
+    database.remember()
+    app = FastAPI(
+        title="cohortlock desk", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_few_at_once
+    )
     app.state.room = Room(
         folder, database, _HERE / "templates", demo=demo, file=file, settings=settings, chance=chance
     )
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     for part in (door, review, values, oversight, calibration, api):
         app.include_router(part.router)
-    app.middleware("http")(_guarded)
+    app.add_middleware(_Guarded)
     app.add_exception_handler(SignInNeeded, _to_sign_in)
     app.add_exception_handler(SecondFactorNeeded, _to_account)
     app.add_exception_handler(CohortlockError, _problem)
@@ -120,10 +127,20 @@ def serve(
         )
 
 
+@contextlib.asynccontextmanager
+async def _few_at_once(_app: FastAPI) -> AsyncIterator[None]:
+    # Answers are made in threads, of which one computes at a time: forty that wait for their turn at once
+    # cost more in turns than they gain while another waits for the disk.
+    anyio.to_thread.current_default_thread_limiter().total_tokens = _AT_ONCE
+    yield
+
+
 def _warm(here: Room) -> None:
     # Whoever opens a page is told what is amiss; nobody is watching here.
     with contextlib.suppress(CohortlockError):
         here.charts.warm()
+        with here.database.reading() as connection:
+            cases(connection)
 
 
 def _from_here(request: Request) -> bool:
@@ -150,26 +167,47 @@ def _turned_away(request: Request) -> Response | None:
     return None
 
 
-async def _answered(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    try:
-        return await call_next(request)
-    except Exception as error:  # noqa: BLE001 - its text may quote a row: nobody is to print or log it
-        frames = traceback.extract_tb(error.__traceback__)
-        at = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
-        _LOG.error("a bug of cohortlock: %s at %s", type(error).__name__, at)
-        return Response("This is a bug of cohortlock. What was sent may not have been kept.", status_code=500)
+class _Guarded:
+    """Around every request: who is turned away, our headers on every answer, and silence about a bug."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+        headers = _headers(scope)
+
+        async def answer(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                said = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(one for one in headers if one[0] not in said)]
+            await send(message)
+
+        away = _turned_away(Request(scope))
+        try:
+            await (away or self._app)(scope, receive, answer)
+        except Exception as error:  # noqa: BLE001 - its text may quote a row: nobody is to print or log it
+            frames = traceback.extract_tb(error.__traceback__)
+            at = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+            _LOG.error("a bug of cohortlock: %s at %s", type(error).__name__, at)
+            if not begun:
+                said = "This is a bug of cohortlock. What was sent may not have been kept."
+                await Response(said, status_code=500)(scope, receive, answer)
 
 
-async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = _turned_away(request) or await _answered(request, call_next)
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    if request.url.path.startswith("/static/"):
+def _headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    named = dict(_HEADERS)
+    if scope["path"].startswith("/static/"):
         # Our own style and script: nobody's chart, and asked for again only when they changed.
-        response.headers["Cache-Control"] = "no-cache"
-    if request.url.scheme == "https":
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    return response
+        named["Cache-Control"] = "no-cache"
+    if scope["scheme"] == "https":
+        named["Strict-Transport-Security"] = "max-age=31536000"
+    return [(name.lower().encode(), value.encode()) for name, value in named.items()]
 
 
 def _to_sign_in(request: Request, _error: Exception) -> Response:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection
+from typing import Final
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from extract.study.tables import assignment, candidate, candidate_state, decision
 from validate.desk.work import Item
@@ -17,6 +18,24 @@ from validate.review.cases import Candidate
 from validate.review.rules import Account
 
 __all__ = ["Places"]
+
+
+_LATEST: Final = select(func.max(assignment.c.id)).group_by(assignment.c.patient_id, assignment.c.slot)
+_OWN: Final = (
+    select(assignment.c.patient_id, assignment.c.slot)
+    .where(assignment.c.id.in_(_LATEST), assignment.c.reviewer == bindparam("reviewer"))
+    .subquery()
+)
+_SAID: Final = select(
+    decision.c.patient_id, decision.c.criterion, decision.c.evidence_hash, decision.c.reviewer
+).join(_OWN, and_(_OWN.c.patient_id == decision.c.patient_id, _OWN.c.slot == decision.c.slot))
+_NEWEST: Final = select(func.max(candidate_state.c.id)).group_by(candidate_state.c.patient_id)
+_PLACES: Final = (
+    select(candidate.c.id, candidate.c.patient_id, candidate_state.c.id)
+    .join(_OWN, _OWN.c.patient_id == candidate.c.patient_id)
+    .join(candidate_state, candidate_state.c.patient_id == candidate.c.patient_id)
+    .where(candidate_state.c.id.in_(_NEWEST), candidate_state.c.state == "present")
+)
 
 
 class Places:
@@ -36,30 +55,15 @@ class Places:
 
         ``only``: the candidates of a pilot round that is not passed; no others are listed then.
         """
-        latest = select(func.max(assignment.c.id)).group_by(assignment.c.patient_id, assignment.c.slot)
-        own = (
-            select(assignment.c.patient_id, assignment.c.slot)
-            .where(assignment.c.id.in_(latest), assignment.c.reviewer == account.id)
-            .subquery()
-        )
         said: dict[str, set[tuple[str, str]]] = defaultdict(set)
         mine: dict[str, set[str]] = defaultdict(set)
-        for patient, criterion, evidence, reviewer in connection.execute(
-            select(
-                decision.c.patient_id, decision.c.criterion, decision.c.evidence_hash, decision.c.reviewer
-            ).join(own, and_(own.c.patient_id == decision.c.patient_id, own.c.slot == decision.c.slot))
-        ):
+        whose = {"reviewer": account.id}
+        for patient, criterion, evidence, reviewer in connection.execute(_SAID, whose).all():
             said[patient].add((criterion, evidence))
             if reviewer == account.id:
                 mine[patient].add(criterion)
-        newest = select(func.max(candidate_state.c.id)).group_by(candidate_state.c.patient_id)
         items = []
-        for number, patient, state in connection.execute(
-            select(candidate.c.id, candidate.c.patient_id, candidate_state.c.id)
-            .join(own, own.c.patient_id == candidate.c.patient_id)
-            .join(candidate_state, candidate_state.c.patient_id == candidate.c.patient_id)
-            .where(candidate_state.c.id.in_(newest), candidate_state.c.state == "present")
-        ):
+        for number, patient, state in connection.execute(_PLACES, whose).all():
             if only is not None and number not in only:
                 continue
             hashes, reviewed = self._of(connection, state)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select
 
 from extract.errors import AlreadyExists, NotFound, Refused
 from extract.study.database import StudyDatabase, Writer
+from extract.study.memory import remembered
+from extract.study.storage import rows
 from extract.study.tables import account
 from validate.review.rules import Account, Action, Role, may
 
@@ -33,8 +36,9 @@ _ID: Final = re.compile(r"[a-z][a-z0-9._-]{0,40}")
 def active(connection: Connection) -> dict[str, Account]:
     """The accounts that may act now, by id."""
     latest: dict[str, tuple[Account, bool]] = {}
-    for row in connection.execute(select(account).order_by(account.c.id)):
-        latest[row.account_id] = (Account(row.account_id, row.name, Role(row.role)), row.active)
+    known = remembered(connection, account)
+    for row in rows(connection, select(account).order_by(account.c.id)) if known is None else known:
+        latest[row["account_id"]] = (_account(row), row["active"])
     return {id_: found for id_, (found, works) in latest.items() if works}
 
 
@@ -45,8 +49,13 @@ _NEWEST: Final = (
 
 def one_active(connection: Connection, account_id: str) -> Account | None:
     """The account of this id as it is now; None when there is none that may act."""
-    row = connection.execute(_NEWEST, {"account": account_id}).first()
-    return Account(row.account_id, row.name, Role(row.role)) if row and row.active else None
+    known = remembered(connection, account, account_id)
+    found = rows(connection, _NEWEST.params(account=account_id)) if known is None else known
+    return _account(found[-1]) if found and found[-1]["active"] else None
+
+
+def _account(row: Mapping[str, Any]) -> Account:
+    return Account(row["account_id"], row["name"], Role(row["role"]))
 
 
 def require(connection: Connection, actor: Account, action: Action) -> Account:

@@ -11,12 +11,14 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, Row, Select, Table, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, Select, Table, bindparam, func, select
 
 from extract.errors import NotFound
+from extract.study.memory import remembered
 from extract.study.protocol import Protocol
 from extract.study.storage import rows
 from extract.study.tables import (
@@ -245,10 +247,10 @@ def _cases(connection: Connection, patient_id: str | None) -> dict[str, Case]:
     for row in rows_of(connection, arbitration, patient_id):
         ruled[row["patient_id"]].append(Ruling.of(row))
     return {
-        row.patient_id: case_of(
-            _candidate(row, holders[row.patient_id], ever[row.patient_id]),
-            given[row.patient_id],
-            ruled[row.patient_id],
+        row["patient_id"]: case_of(
+            _candidate(row, holders[row["patient_id"]], ever[row["patient_id"]]),
+            given[row["patient_id"]],
+            ruled[row["patient_id"]],
         )
         for row in _states(connection, patient_id)
     }
@@ -274,10 +276,16 @@ _ROWS_OF_ONE: Final = {
 }
 
 
-def _states(connection: Connection, patient_id: str | None) -> Sequence[Row[Any]]:
-    if patient_id is None:
-        return connection.execute(_ALL_STATES).all()
-    return connection.execute(_STATE_OF_ONE, {"patient": patient_id}).all()
+def _states(connection: Connection, patient_id: str | None) -> Sequence[Mapping[str, Any]]:
+    """The newest state of each candidate with the candidate's ``number``, in the order of these."""
+    known = remembered(connection, candidate, patient_id)
+    told = remembered(connection, candidate_state, patient_id)
+    if known is not None and told is not None:
+        newest = {row["patient_id"]: row for row in told}
+        return [
+            {**newest[one["patient_id"]], "number": one["id"]} for one in known if one["patient_id"] in newest
+        ]
+    return rows(connection, _ALL_STATES if patient_id is None else _STATE_OF_ONE.params(patient=patient_id))
 
 
 def case_of(held: Candidate, given: Iterable[Opinion], ruled: Iterable[Ruling]) -> Case:
@@ -299,8 +307,10 @@ def case_of(held: Candidate, given: Iterable[Opinion], ruled: Iterable[Ruling]) 
     return Case(held, standing)
 
 
-def rows_of(connection: Connection, table: Table, patient_id: str | None) -> list[dict[str, Any]]:
+def rows_of(connection: Connection, table: Table, patient_id: str | None) -> Sequence[Mapping[str, Any]]:
     """The rows of a table of what people did, oldest first: of one patient, or of all (None)."""
+    if (known := remembered(connection, table, patient_id)) is not None:
+        return known
     if patient_id is None:
         return rows(connection, select(table).order_by(table.c.id))
     return rows(connection, _ROWS_OF_ONE[table.name].params(patient=patient_id))
@@ -310,17 +320,24 @@ def _quotes(text: str) -> tuple[Quote, ...]:
     return () if text == "[]" else tuple(Quote(**quote) for quote in json.loads(text))
 
 
-def _candidate(row: Row[Any], reviewers: Mapping[int, str], ever: Iterable[str]) -> Candidate:
+def _candidate(row: Mapping[str, Any], reviewers: Mapping[int, str], ever: Iterable[str]) -> Candidate:
     return Candidate(
-        id=row.number,
-        patient_id=row.patient_id,
-        present=row.state == "present",
-        run=row.run,
-        evidence_hash=row.evidence_hash,
-        criterion_hashes=json.loads(row.criterion_hashes),
-        field_hashes=json.loads(row.field_hashes),
-        machine_verdicts=json.loads(row.machine_verdicts),
-        machine_values=tuple(json.loads(row.machine_values)),
+        id=row["number"],
+        patient_id=row["patient_id"],
+        present=row["state"] == "present",
+        run=row["run"],
+        evidence_hash=row["evidence_hash"],
+        criterion_hashes=_said(row["criterion_hashes"]),
+        field_hashes=_said(row["field_hashes"]),
+        machine_verdicts=_said(row["machine_verdicts"]),
+        machine_values=_said(row["machine_values"]),
         reviewers=dict(reviewers),
         ever=frozenset(ever),
     )
+
+
+@lru_cache(maxsize=8192)
+def _said(text: str) -> Any:
+    """What the screening wrote, read once; nobody changes it: it stands in as many cases as are asked for."""
+    held = json.loads(text)
+    return tuple(held) if isinstance(held, list) else MappingProxyType(held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from extract.errors import NotFound, Refused
+from extract.study.memory import remembered
 from extract.study.tables import candidate
 from validate.desk.chart import Chart
 from validate.desk.room import Room
@@ -32,11 +34,22 @@ class Opened:
 def find_case(connection: Connection, number: int) -> Case:
     """The candidate of this number. Raises NotFound."""
     # A number beyond what a database key can be is asked of no database.
-    query = select(candidate.c.patient_id).where(candidate.c.id == number)
-    patient = connection.execute(query).scalar() if 0 < number < 2**63 else None
+    patient = _patient(connection, number) if 0 < number < 2**63 else None
     if patient is None:
         raise NotFound("there is no such candidate", "Go back to your work.")
     return case(connection, patient)
+
+
+def _patient(connection: Connection, number: int) -> str | None:
+    known = remembered(connection, candidate)
+    if known is None:
+        return connection.execute(select(candidate.c.patient_id).where(candidate.c.id == number)).scalar()
+    place = bisect_left(known, number, key=_id)
+    return str(known[place]["patient_id"]) if place < len(known) and known[place]["id"] == number else None
+
+
+def _id(row: Mapping[str, Any]) -> int:
+    return int(row["id"])
 
 
 def open_chart(here: Room, account: Account, found: Case) -> Opened:

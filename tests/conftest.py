@@ -1,8 +1,14 @@
-"""What every test may rely on: a PostgreSQL by address, and a run that cannot skip in silence."""
+"""What every test may rely on: a PostgreSQL by address, a run that cannot skip in silence, a sceptic over every lock."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
@@ -53,6 +59,68 @@ def odbc_drivers() -> list[str]:
     if missing := {"PostgreSQL Unicode", "MariaDB Unicode", "SQLite3"} - set(known):
         pytest.skip(f"no ODBC driver {', '.join(sorted(missing))}; `make test` installs them where it may")
     return known
+
+
+SCEPTIC = """
+import json, runpy, sys, traceback
+from contextlib import redirect_stdout
+from io import StringIO
+script, said = sys.argv[1], {}
+for path in json.load(sys.stdin):
+    sys.argv = [script, path]
+    try:
+        with redirect_stdout(StringIO()) as printed:
+            runpy.run_path(script)
+        said[path] = printed.getvalue().strip()
+    except Exception:
+        said[path] = traceback.format_exc(limit=-1)
+print(json.dumps(said))
+"""
+
+
+@pytest.fixture(scope="session")
+def sceptic(tmp_path_factory):
+    """What the thirty lines of docs/verify.md, in a process of their own, print for each snapshot: its logical hash."""
+    text = (Path(__file__).parents[1] / "docs" / "verify.md").read_text(encoding="utf-8")
+    script = tmp_path_factory.mktemp("sceptic") / "verify.py"
+    script.write_text(text.split("```python\n")[1].split("```")[0], encoding="utf-8")
+
+    def judge(snapshots):
+        asked = json.dumps([str(path) for path in snapshots])
+        command = [sys.executable, "-I", "-c", SCEPTIC, str(script)]
+        done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)
+        return {Path(path): said for path, said in json.loads(done.stdout).items()}
+
+    return judge
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_snapshot_convinces_the_sceptic(tmp_path_factory, sceptic):
+    """...whichever test made it: a copy is kept as it gets its name, and those of other processes are found at the end."""
+    kept, rename = tmp_path_factory.mktemp("locked-by-any-test"), Path.rename
+
+    def renamed(self, target):
+        done = rename(self, target)
+        if self.name.startswith(".building-"):
+            # A process that is killed meanwhile leaves a hidden half, not a snapshot.
+            half = Path(shutil.copytree(target, kept / f".{uuid4().hex}"))
+            rename(half, kept / half.name.removeprefix("."))
+        return done
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "rename", renamed)
+        yield
+    made = [path for path in kept.iterdir() if not path.name.startswith(".")]
+    known = {(path / "manifest.json").read_bytes() for path in made}
+    for manifest in tmp_path_factory.getbasetemp().glob("**/snapshots/v*/manifest.json"):
+        if manifest.read_bytes() not in known:
+            from validate.lock.verify import verify
+
+            # A test may have forged it since; what we accept, the sceptic must.
+            made += [manifest.parent] if verify(manifest.parent, rows=True).ok else []
+    if made:
+        hashes = {path: json.loads((path / "manifest.json").read_bytes())["logical_hash"] for path in made}
+        assert sceptic(made) == hashes
 
 
 @pytest.hookimpl(hookwrapper=True)

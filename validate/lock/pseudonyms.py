@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from shutil import rmtree
 from typing import Final
 
 import pyarrow as pa
@@ -23,7 +22,8 @@ from extract.errors import StorageFault
 from extract.study.folder import StudyFolder
 from validate.lock.files import storage_faults, write_whole
 from validate.lock.keys import PseudonymKey
-from validate.lock.rows import PIECE, SORTING, Rows, batches_of, sorting
+from validate.lock.partition import MOST, in_parts
+from validate.lock.rows import Rows, batches_of
 
 __all__ = ["RECORDS", "Pseudonyms", "read_linking", "write_linking"]
 
@@ -36,9 +36,8 @@ RECORDS: Final = pa.schema(
         ("record_version", pa.string()),
     ]
 )
-_HEX: Final = "0123456789abcdef"
-SORTED_TOGETHER: Final = 3_000_000
-"""Records that are sorted at once."""
+SORTED_TOGETHER: Final = 500_000
+"""Records that are sorted at once, in memory."""
 _NUMBERED: Final = re.compile(r"P(\d+)")
 
 
@@ -129,22 +128,15 @@ def write_linking(folder: StudyFolder, pseudonyms: Pseudonyms, records: pa.Table
 
 
 def _linked(folder: StudyFolder, records: pa.Table | Rows) -> Rows:
-    """Earlier records and these, each version once, in order.
+    """Earlier records and these, each version once, in order within each part.
 
     Earlier snapshots point at record versions that this one may not use any more.
     """
-    for left in folder.landing.glob(f"{SORTING}*"):
-        rmtree(left, ignore_errors=True)  # a killed process left it; the caller holds the linking lock
     path = _records_file(folder)
     kept = sum(len(batch) for batch in _known(path))
-    # One sort of very many keeps too much of them in memory: they are sorted in parts, by their hashed names.
-    parts = min(len(_HEX), 1 + (kept + records.num_rows) // SORTED_TOGETHER)
-    pieces = (
-        (piece,)
-        for part in range(parts)
-        for piece in _sorted_part(folder, _union(path, records), _HEX[part::parts])
-    )
-    (rows,) = Rows.together([RECORDS], pieces, folder.landing)
+    parts = min(MOST, 1 + (kept + records.num_rows) // SORTED_TOGETHER)
+    spread = in_parts(_union(path, records), RECORDS, "record", parts, folder.landing)
+    (rows,) = Rows.together([RECORDS], ((_once(part),) for part in spread), folder.landing)
     return rows
 
 
@@ -153,29 +145,13 @@ def _union(path: Path, records: pa.Table | Rows) -> Iterator[pa.RecordBatch]:
         yield batch.select(RECORDS.names)
 
 
-def _sorted_part(folder: StudyFolder, union: Iterator[pa.RecordBatch], ends: str) -> Iterator[pa.Table]:
-    """Those whose hashed name ends in one of ``ends``, in order and each once."""
-    some = pa.array(list(ends), pa.string())
-    mine = (
-        b.filter(pc.is_in(pc.utf8_slice_codeunits(b.column("record"), -1), value_set=some)) for b in union
-    )
-    with sorting(folder.landing) as connection:
-        connection.register("given", pa.RecordBatchReader.from_batches(RECORDS, mine))
-        yield from _once(
-            connection.sql("SELECT * FROM given ORDER BY record_id, record_version").to_arrow_reader(PIECE)
-        )
-
-
-def _once(ordered: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Rows in order, without those that say the same as the one before."""
-    last = RECORDS.empty_table()
-    for batch in (one for one in ordered if len(one)):
-        rows = pa.Table.from_batches([batch]).cast(RECORDS)
-        both = pa.concat_tables([last, rows]).combine_chunks()
-        same = pa.repeat(pa.scalar(True), max(len(both) - 1, 0))
-        for name in ("record_id", "record_version"):
-            column = pc.fill_null(both.column(name), "").combine_chunks()
-            same = pc.and_(same, pc.equal(column.slice(1), column.slice(0, len(same))))
-        fresh = pa.concat_arrays([pa.repeat(pa.scalar(True), 1 - len(last)), pc.invert(same)])
-        yield rows.filter(fresh)
-        last = rows.slice(len(rows) - 1)
+def _once(rows: pa.Table) -> pa.Table:
+    """In order, without those that say the same as the one before."""
+    keys = [(name, "ascending") for name in ("record_id", "record_version")]
+    ordered = rows.take(pc.sort_indices(rows, sort_keys=keys)).combine_chunks()
+    same = pa.repeat(pa.scalar(True), max(len(ordered) - 1, 0))
+    for name, _ in keys:
+        column = pc.fill_null(ordered.column(name), "").combine_chunks()
+        same = pc.and_(same, pc.equal(column.slice(1), column.slice(0, len(same))))
+    first = pa.repeat(pa.scalar(True), min(len(ordered), 1))
+    return ordered.filter(pa.concat_arrays([first, pc.invert(same)]))

@@ -17,12 +17,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["PIECE", "SORTING", "Rows", "SortFailed", "batches_of", "open_table", "parquet_writer", "sorting"]
+__all__ = ["PIECE", "Rows", "SortFailed", "batches_of", "open_table", "parquet_writer", "sorting"]
 
 PIECE: Final = 1 << 17
 """Rows that are looked at together."""
-SORTING: Final = ".sorting-"
-"""How the folder of a sort begins that a killed process may leave."""
 _CHUNK: Final = 1 << 20
 _SORT_MEMORY: Final = "200MB"
 
@@ -142,13 +140,13 @@ def open_table(path: Path) -> Iterator[pq.ParquetFile]:
 
 
 @contextmanager
-def sorting(folder: Path | None = None) -> Iterator[Any]:
-    """A DuckDB connection that sorts more than fits into memory, on disk (below ``folder``) where it must."""
+def sorting() -> Iterator[Any]:
+    """A DuckDB connection that sorts more than fits into memory, on disk where it must."""
     import duckdb
 
     try:
         with (
-            tempfile.TemporaryDirectory(prefix=SORTING, dir=folder) as place,
+            tempfile.TemporaryDirectory(prefix="cohortlock-sorting-") as place,
             duckdb.connect(config={"memory_limit": _SORT_MEMORY, "temp_directory": place}) as connection,
         ):
             yield connection

@@ -273,7 +273,7 @@ def rows_of(table):
     return (table.table() if isinstance(table, Rows) else table).to_pylist()
 
 
-@pytest.mark.parametrize("together", [3_000_000, 40])
+@pytest.mark.parametrize("together", [3_000_000, 40, 1])
 def test_the_linking_table_keeps_every_record_once_in_order(folder, pseudonyms, together):
     """Earlier records stay, those of now are added, and none twice, wherever the pieces of a sort end."""
     pairs = [(f"lab:{n % 40:02d}", f"v{n % 3}") for n in range(300)]
@@ -288,7 +288,7 @@ def test_the_linking_table_keeps_every_record_once_in_order(folder, pseudonyms, 
     )
     for part in (made.slice(0, 10), made.slice(5, 200), made.slice(200), RECORDS.empty_table()):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("validate.lock.pseudonyms.PIECE", 7)
+            patch.setattr("validate.lock.rows.PIECE", 7)
             patch.setattr("validate.lock.pseudonyms.SORTED_TOGETHER", together)
             write_linking(folder, pseudonyms, part)
     found = pq.read_table(folder.landing / "linking_records.parquet")
@@ -299,4 +299,4 @@ def test_the_linking_table_keeps_every_record_once_in_order(folder, pseudonyms, 
     assert {(row["record_id"], row["record"]) for row in found.to_pylist()} == {
         *zip([r for r, _ in pairs], pseudonyms.records([r for r, _ in pairs]), strict=True)
     }
-    assert not list(folder.landing.glob(".sorting-*"))
+    assert {f.name for f in folder.landing.iterdir()} == {"linking.parquet", "linking_records.parquet"}

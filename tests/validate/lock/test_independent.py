@@ -1,6 +1,10 @@
 """The thirty lines of docs/verify.md, which import nothing of ours, agree with us."""
 
 import ast
+import hashlib
+import json
+import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +80,9 @@ def table_hash(tmp_path_factory):
     names["sha256"] = lambda data: names["hashlib"].sha256(data).hexdigest()
 
     def of(table):
+        """Of a table, or of a Parquet file."""
+        if isinstance(table, Path):
+            return names["table_hash"](table)
         pq.write_table(table, names["root"] / "t.parquet")
         return names["table_hash"]("t.parquet")
 
@@ -102,6 +109,46 @@ def test_it_agrees_with_us_on_any_rows_shuffled_and_written_by_others(table_hash
     with duckdb.connect() as connection:
         connection.register("given", table)
         assert table_hash(connection.sql("SELECT tenth, text, whole FROM given").to_arrow_table()) == expected
+
+
+def by_pandas(table, file):
+    table.to_pandas().to_parquet(file, index=False, compression="gzip")
+
+
+def by_duckdb(table, file):
+    with duckdb.connect() as connection:
+        connection.register("given", table)
+        connection.sql(
+            f"SELECT {', '.join(sorted(table.column_names, reverse=True))} FROM given"
+        ).write_parquet(str(file))
+
+
+def by_arrow_otherwise(table, file):
+    pq.write_table(table, file, version="1.0", compression="snappy", row_group_size=5, use_dictionary=False)
+
+
+@pytest.mark.parametrize("write", [by_pandas, by_duckdb, by_arrow_otherwise])
+def test_a_snapshot_shuffled_and_written_by_others_has_the_signed_hash(table_hash, snapshot, write):
+    """...by the last lines of the script; the file is another, and the script as a whole says that first."""
+    manifest = json.loads((snapshot / "manifest.json").read_bytes())
+    lines = []
+    for name, about in sorted(manifest["tables"].items()):
+        table = pq.read_table(snapshot / about["file"])
+        shuffled = table.take(random.Random(name).sample(range(len(table)), len(table)))
+        write(shuffled, snapshot / about["file"])
+        lines.append(f"{name}\t{table_hash(snapshot / about['file'])}\n")
+    assert hashlib.sha256("".join(lines).encode()).hexdigest() == manifest["logical_hash"]
+    assert {p.kind for p in verify(snapshot).problems} <= {"size", "hash"}
+    assert not verify(snapshot).ok
+
+
+def test_the_sceptic_over_every_snapshot_can_be_unconvinced(sceptic, snapshot, tmp_path):
+    """...one that it accepts and one that it does not, in one go."""
+    broken = shutil.copytree(snapshot, tmp_path / "broken")
+    (broken / "flow.json").write_bytes(b"{}\n")
+    said = sceptic([snapshot, broken])
+    assert said[snapshot] == verify(snapshot).logical_hash
+    assert "AssertionError: flow.json" in said[broken]
 
 
 def test_every_file_of_a_snapshot_is_documented(snapshot):

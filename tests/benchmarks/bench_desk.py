@@ -49,10 +49,10 @@ class Load:
         client = Client(self._port, person)
         while time.monotonic() < self._until:
             one = self._judged(person, share)
-            said = [{"criterion": c, "verdict": v, "reason": one.request} for c, v in one.verdicts.items()]
+            opinions = [{"criterion": c, "verdict": v, "reason": one.request} for c, v in one.said.items()]
             began = time.perf_counter()
             path = f"/api/v1/candidates/{one.candidate}/opinions"
-            status = await client.send("POST", path, {"request": one.request, "opinions": said})
+            status = await client.send("POST", path, {"request": one.request, "opinions": opinions})
             self._done(one, self.posts, began, status)
         client.close()
 

@@ -25,23 +25,46 @@ from types import TracebackType
 from typing import Any, Self
 
 import psycopg
+from sqlalchemy import Connection, select
 
 from extract.chart.screening import Screening, screen
 from extract.his.pull import pull
 from extract.study.audit import verify_chain
 from extract.study.database import StudyDatabase
 from extract.study.folder import StudyFolder
+from extract.study.storage import rows
+from extract.study.tables import arbitration, decision, entry, resolution
 from extract.synthetic.hospital import build
 from flows.demo import write_study
 from validate.desk.file import DeskFile, desk_file
 from validate.desk.sessions import Sessions
 from validate.desk.tokens import Tokens
 from validate.review import accounts, queue
-from validate.review.cases import cases, opinions
+from validate.review.cases import cases
+from validate.review.evidence import field_key
 
-__all__ = ["Client", "Desk", "Ledger", "Person", "database_of_our_own", "hospital", "team"]
+__all__ = [
+    "BEFORE",
+    "Client",
+    "Desk",
+    "Ledger",
+    "Person",
+    "Sent",
+    "database_of_our_own",
+    "hospital",
+    "person",
+    "team",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
+BEFORE = "before"
+"""How the request ids begin of what stands in the database before anybody is at work."""
+_KEPT = (
+    (decision, "reviewer", "verdict"),
+    (arbitration, "arbitrator", "verdict"),
+    (entry, "abstractor", "raw"),
+    (resolution, "resolver", "choice"),
+)
 _IDLE = 3.0
 """Seconds after which a connection is not used again: the server closes one after five."""
 SERVES = """
@@ -138,13 +161,13 @@ class Desk:
 
 @dataclass(frozen=True)
 class Person:
-    """A reviewer with a token and a session, and the candidates that they alone of the two judge."""
+    """Somebody with a token and a session, and their work; a reviewer's is nobody else's."""
 
     account: str
     token: str
     session: str
     candidates: Mapping[int, tuple[str, ...]]
-    """Number -> its criteria."""
+    """Number -> its criteria or fields."""
 
 
 def hospital(root: Path, patients: int) -> StudyFolder:
@@ -170,19 +193,18 @@ def team(folder: StudyFolder, database: str, reviewers: int) -> list[Person]:
         queue.assign(db, accounts.MACHINE, seed=1)
         with db.reading() as connection:
             held = [one.candidate for one in cases(connection).values()]
-        file = DeskFile(desk_file(folder, db))
-        tokens, sessions = Tokens(db, file), Sessions(db, file)
-        people = [
-            Person(
-                name,
-                tokens.add(accounts.MACHINE, name, days=2)[1],
-                sessions.open(name),
-                {one.id: one.reviewed for one in held if one.reviewers.get(1) == name},
-            )
-            for name in names
-        ]
-        file.close()
+        first = {name: {c.id: c.reviewed for c in held if c.reviewers.get(1) == name} for name in names}
+        people = [person(folder, db, name, work) for name, work in first.items()]
     return [one for one in people if one.candidates]
+
+
+def person(folder: StudyFolder, db: StudyDatabase, name: str, work: Mapping[int, tuple[str, ...]]) -> Person:
+    """Somebody who is signed in."""
+    file = DeskFile(desk_file(folder, db))
+    secret = Tokens(db, file).add(accounts.MACHINE, name, days=2)[1]
+    session = Sessions(db, file).open(name)
+    file.close()
+    return Person(name, secret, session, work)
 
 
 @contextlib.contextmanager
@@ -241,7 +263,12 @@ class Client:
 
     async def send(self, method: str, path: str, body: Mapping[str, Any]) -> int:
         """Status of a JSON request."""
-        return (await self.ask(method, path, json.dumps(body).encode()))[0]
+        return (await self.ask(method, path, self.json(body)))[0]
+
+    @staticmethod
+    def json(body: Mapping[str, Any]) -> bytes:
+        """What is sent of a JSON body."""
+        return json.dumps(body).encode()
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -252,53 +279,74 @@ class Client:
 
 @dataclass(frozen=True)
 class Sent:
-    """One request that hands in opinions; ``request`` is their reason too, so that no two are alike."""
+    """One request that changes something; ``request`` stands in its rows, and as their reason where they have one."""
 
     request: str
     account: str
     candidate: int
-    verdicts: Mapping[str, str]
+    said: Mapping[str, str]
+    """Criterion -> verdict, or field -> what was typed or chosen."""
 
 
 @dataclass
 class Ledger:
-    """What was sent, and of that what was acknowledged."""
+    """What was sent, and of that what was acknowledged and what was refused because another was first."""
 
     sent: dict[str, Sent] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)
+    late: set[str] = field(default_factory=set)
 
-    def new(self, person: Person, candidate: int, verdicts: Mapping[str, str]) -> Sent:
+    def new(self, person: Person, candidate: int, said: Mapping[str, str]) -> Sent:
         """A request that is about to be sent."""
-        one = Sent(f"{person.account}-{len(self.sent)}", person.account, candidate, dict(verdicts))
+        one = Sent(f"{person.account}-{len(self.sent)}", person.account, candidate, dict(said))
         self.sent[one.request] = one
         return one
 
+    def open_of(self, person: Person) -> Sent | None:
+        """The request that ``person`` sent last, where its answer never came."""
+        last = next((s for s in reversed(self.sent.values()) if s.account == person.account), None)
+        return None if last is None or last.request in self.acknowledged | self.late else last
+
     @property
     def decisions(self) -> int:
-        """How many opinions were acknowledged."""
-        return sum(len(self.sent[request].verdicts) for request in self.acknowledged)
+        """How many opinions, rulings, entries and resolutions were acknowledged."""
+        return sum(len(self.sent[request].said) for request in self.acknowledged)
 
     def wrong(self, where: StudyFolder | str, folder: StudyFolder) -> list[str]:
         """Everything in which the database differs from what it must hold; empty when nothing does."""
         with StudyDatabase.open(where, folder.protocol()) as db, db.reading() as connection:
-            numbers = {p: c.candidate.id for p, c in cases(connection).items()}
-            kept: dict[str, list[tuple[str, int, str, str]]] = defaultdict(list)
-            for one in opinions(connection):
-                said = (one.reviewer, numbers[one.patient_id], one.criterion, one.verdict.value)
-                kept[one.reason].append(said)
+            kept = _kept(connection)
             problems = [str(problem) for problem in verify_chain(connection)]
         problems += [f"{one}: nobody sent this" for one in kept if one not in self.sent]
         problems += [f"{one}: acknowledged, and lost" for one in self.acknowledged if one not in kept]
-        for request, rows in kept.items():
+        problems += [f"{one}: refused, and there" for one in self.late if one in kept]
+        for request, found in kept.items():
             if (one := self.sent.get(request)) is not None:
-                whole = [(one.account, one.candidate, c, v) for c, v in one.verdicts.items()]
-                if sorted(rows) != sorted(whole):
-                    problems.append(f"{request}: {len(rows)} of {len(whole)} opinions, or other ones")
+                whole = [(one.account, one.candidate, what, value) for what, value in one.said.items()]
+                if sorted(found) != sorted(whole):
+                    problems.append(f"{request}: {len(found)} of {len(whole)} rows, or other ones")
         return problems
 
     def doubtful(self, where: StudyFolder | str, folder: StudyFolder) -> tuple[int, int]:
-        """Of what was never acknowledged: how many requests are there whole, and how many not at all."""
+        """Of what was never answered: how many requests are there whole, and how many not at all."""
         with StudyDatabase.open(where, folder.protocol()) as db, db.reading() as connection:
-            kept = {one.reason for one in opinions(connection)}
-        open_ = self.sent.keys() - self.acknowledged
-        return len(open_ & kept), len(open_ - kept)
+            kept = _kept(connection)
+        open_ = self.sent.keys() - self.acknowledged - self.late
+        return len(open_ & kept.keys()), len(open_ - kept.keys())
+
+
+def _kept(connection: Connection) -> dict[str, list[tuple[str, int, str, str]]]:
+    """Request -> (account, candidate, criterion or field, verdict or value) of each of its rows.
+
+    What stood there before anybody was at work is left out.  A reason that is not its request's is told as the value.
+    """
+    numbers = {p: c.candidate.id for p, c in cases(connection).items()}
+    found: dict[str, list[tuple[str, int, str, str]]] = defaultdict(list)
+    for table, who, value in _KEPT:
+        for row in rows(connection, select(table).order_by(table.c.id)):
+            request = row["request_id"].partition("/")[0]
+            what = row.get("criterion") or field_key(row["variable"], row["timepoint"])
+            said = row[value] if row.get("reason", request) == request else f"reason: {row['reason']}"
+            if request != BEFORE:
+                found[request].append((row[who], numbers[row["patient_id"]], what, said))
+    return found

@@ -1,4 +1,6 @@
-"""The desk killed under load: every acknowledged decision is there once, no half of any other, and the chain verifies.
+"""The desk killed under load: all that was acknowledged is there once, no half of anything else, and the chain verifies.
+
+Opinions, rulings, entries and resolutions alike: every role is at work, and two race wherever only one can win.
 
 `make test` kills it ten times, tests/benchmarks/kill_desk.py two hundred times.
 """
@@ -49,6 +51,7 @@ def test_a_killed_desk_keeps_what_it_acknowledged_and_no_half(kill_desk, place):
     assert told.kills == 5
     assert told.decisions > 5
     assert told.whole + told.none > 0, "no kill cut anything off"
+    assert told.late > 0, "nobody came second"
 
 
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
@@ -62,12 +65,12 @@ def test_the_ledger_tells_what_is_lost_halved_or_nobody_s(desk_load, place):
     with desk_load.Desk(folder.root, database) as desk:
         desk.start()
         kept = ledger.new(person, number, dict.fromkeys(criteria, "met"))
-        said = [{"criterion": c, "verdict": v, "reason": kept.request} for c, v in kept.verdicts.items()]
+        opinions = [{"criterion": c, "verdict": v, "reason": kept.request} for c, v in kept.said.items()]
 
         async def hand_in():
             client = desk_load.Client(desk.port, person)
             path = f"/api/v1/candidates/{number}/opinions"
-            assert await client.send("POST", path, {"request": kept.request, "opinions": said}) == 200
+            assert await client.send("POST", path, {"request": kept.request, "opinions": opinions}) == 200
             client.close()
 
         desk_load.asyncio.run(hand_in())
@@ -75,15 +78,20 @@ def test_the_ledger_tells_what_is_lost_halved_or_nobody_s(desk_load, place):
     ledger.acknowledged.add(kept.request)
     assert ledger.wrong(where, folder) == []
     assert ledger.doubtful(where, folder) == (0, 0)
-    never = ledger.new(person, number, kept.verdicts)
+    never = ledger.new(person, number, kept.said)
     assert ledger.doubtful(where, folder) == (0, 1)
     ledger.acknowledged.add(never.request)
     assert ledger.wrong(where, folder) == [f"{never.request}: acknowledged, and lost"]
     ledger.acknowledged.discard(never.request)
-    more = replace(kept, verdicts=kept.verdicts | {"another": "met"})
+    more = replace(kept, said=kept.said | {"another": "met"})
     ledger.sent[kept.request] = more
     assert ledger.wrong(where, folder) == [
-        f"{kept.request}: {len(said)} of {len(said) + 1} opinions, or other ones"
+        f"{kept.request}: {len(opinions)} of {len(opinions) + 1} rows, or other ones"
     ]
+    ledger.sent[kept.request] = kept
+    ledger.acknowledged.clear()
+    ledger.late.add(kept.request)
+    assert ledger.wrong(where, folder) == [f"{kept.request}: refused, and there"]
+    ledger.late.clear()
     del ledger.sent[kept.request]
     assert ledger.wrong(where, folder)[0] == f"{kept.request}: nobody sent this"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -13,6 +14,7 @@ def packs() -> Traversable:
     return files("sql") / "sites"
 
 
+@cache
 def study_query(name: str) -> str:
     """The text of a study query, ``sql/<name>.sql``. Raises FileNotFoundError."""
     return (files("sql") / f"{name}.sql").read_text(encoding="utf-8")

@@ -69,7 +69,7 @@ class Encodings(BaseModel):
 
     def of(self, table: str, column: str) -> Encoding | None:
         """What to decode a canonical column as; None where the driver's text is taken as it is."""
-        if column not in texts_of(table):
+        if not self.declared or column not in texts_of(table):
             return None
         for name in (f"{table}.{column}", table, _ALL):
             if (found := self.declared.get(name)) is not None:

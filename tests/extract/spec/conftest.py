@@ -30,6 +30,7 @@ def _beside(name: str) -> Any:
 plain = _beside("reference")
 places = _beside("places")
 cases = _beside("cases")
+shrinking = _beside("shrinking")
 Place = Records = Any
 
 
@@ -114,6 +115,7 @@ class Asking:
     delivered = staticmethod(plain.delivered)
     rows_agree = staticmethod(rows_agree)
     cases = cases
+    shrinking = shrinking
 
 
 @pytest.fixture(scope="session")

@@ -143,6 +143,11 @@ def load_site(folder: StudyFolder) -> Site:
             f"{file.name}: [source] url is not a URL",
             "Write one such as sqlite:///his.db or postgresql+psycopg://reader:${PASSWORD}@host/his.",
         )
+    if dialect_of(url) == "sc":
+        raise SiteInvalid(
+            f"{file.name}: [source] url asks for Spark Connect, which is not spoken",
+            "Write the cluster's master, such as spark://master:7077?lake=/data/lake.",
+        )
     own = folder.root / "sql"
     pack = read_pack(
         _pack_folder(read.pack, folder.root),

@@ -18,7 +18,7 @@ from extract.his.engines.spark_address import read_address
 from extract.his.engines.spark_stages import only_read, staged
 from extract.his.guard.statements import check_select
 from extract.his.packs import read_pack
-from extract.his.sites import Limits, Site
+from extract.his.sites import Limits, Site, load_site
 from extract.study import protocol as protocols
 from sql import packs
 
@@ -143,3 +143,11 @@ def test_a_url_that_cannot_be_meant_is_refused(url, said_of, tmp_path):
 def test_a_lake_that_is_not_there_is_told_before_anything_starts(tmp_path):
     with pytest.raises(SourceUnreachable, match="no such folder"):
         read_address("spark://m:7077?lake=nowhere", tmp_path)
+
+
+def test_spark_connect_is_refused_by_name(studies, tmp_path):
+    """...and not as a dialect that some pack happens not to list."""
+    study = studies(tmp_path / "study", "sc://master:15002?lake=/data")
+    with pytest.raises(SiteInvalid, match="Spark Connect") as told:
+        load_site(study)
+    assert "spark://master:7077" in str(told.value)

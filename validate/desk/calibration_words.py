@@ -94,6 +94,13 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "phrases_none": ("没有这样的句子。", "There is none."),
     "phrase": ("原文", "Phrase"),
+    "hand_over": ("移交未完成的评审", "Hand over open work"),
+    "hand_over_how": (
+        "此人未完成的病例平均分给其他评审员；已作的判断保留。曾评审过该病例的人不接手。",
+        "This person's open cases go to the other reviewers evenly; what was judged stays. Nobody takes a case twice.",
+    ),
+    "hand_over_whose": ("移交谁的病例（未完成数）", "Whose (open cases)"),
+    "up_to": ("～", " to "),
     "list_mark": ("、", ", "),
     "full_stop": ("。", "."),
     "colon": ("：", ": "),

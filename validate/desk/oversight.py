@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from validate.desk.operations import overseeing
 from validate.desk.room import Form, form, room, signed_in
+from validate.review import handover
 from validate.review.rules import Account
 
 __all__ = ["router"]
@@ -37,7 +38,16 @@ def owed(request: Request, account: Account = signed_in) -> Response:
     """Who still owes what, before the study can be locked."""
     here = room(request)
     listed, declined = overseeing.owed(here, account), overseeing.declined(here, account)
-    return here.page(request, "owed.html", account=account, owed=listed, declined=declined)
+    leavers = overseeing.leavers(here, account)
+    return here.page(request, "owed.html", account=account, owed=listed, declined=declined, leavers=leavers)
+
+
+@router.post("/owed/hand-over")
+def hand_over(request: Request, sent: Form = form, account: Account = signed_in) -> Response:
+    """Move a reviewer's open work to others; what they have judged stays theirs."""
+    database = room(request).database
+    handover.hand_over(database, account, sent.one("reviewer"), reason=sent.one("reason"))
+    return RedirectResponse("/owed", status_code=303)
 
 
 @router.get("/agreement")

@@ -206,7 +206,7 @@ def _give(
         subjects = [f"candidate/{found.candidate.id}/{row['criterion']}" for row in fresh]
         for row in writer.append(decision, "decision.given", fresh, subjects=subjects):
             done[row["request_id"]] = Opinion.of(row)
-        named = [row["criterion"] for row in fresh]
+        named = [str(row["criterion"]) for row in fresh]
         measured = {criterion: taken[criterion] for criterion in named if criterion in taken}
         if measured:
             kept = {"patient_id": patient_id, "slot": fresh[0]["slot"], "taken": canonical(measured)}

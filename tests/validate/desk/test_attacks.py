@@ -48,6 +48,7 @@ FOR = {
     "/enter/{number}": {"abstractor"},
     "/resolve/{number}": {"arbitrator", "data_manager"},
     "/owed": {"data_manager"},
+    "/owed/hand-over": {"data_manager"},
     "/agreement": {"data_manager", "auditor"},
     "/calibration": {"data_manager", "auditor"},
     "/calibration/draw": {"data_manager"},
@@ -70,6 +71,7 @@ FOR = {
     "/api/v1/queries/{ref}/answer": AT_CHARTS,
     "/api/v1/queries/{ref}/close": AT_CHARTS,
     "/api/v1/owed": {"data_manager"},
+    "/api/v1/handovers": {"data_manager"},
     "/api/v1/agreement": {"data_manager", "auditor"},
     "/api/v1/calibration": {"data_manager", "auditor"},
     "/api/v1/calibration/rounds": {"data_manager"},
@@ -90,6 +92,7 @@ BODIES = {
     "close": {"request": "x", "text": "x"},
     "causes": {"request": "x", "candidate": 1, "criterion": "I1", "cause": "reader_error", "note": "x"},
     "gate": {"request": "x"},
+    "handovers": {"reviewer": "ann", "reason": "x"},
 }
 
 

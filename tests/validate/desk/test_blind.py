@@ -78,6 +78,8 @@ def bodies(desk, number):
         "/resolve/{number}": form | {"field": field, "choice": "first", "reason": "mine"},
         "/ask/{number}": form | {"field": second, "text": "which visit?"},
         "/answer/{ref}": form | {"text": "so"},
+        "/owed/hand-over": form | {"reviewer": "ann", "reason": "x"},
+        "/api/v1/handovers": {"reviewer": "ann", "reason": "x"},
         "/calibration/draw": {},
         "/calibration/cause": form
         | {"candidate": number, "criterion": first, "cause": "reader_error", "note": "x"},

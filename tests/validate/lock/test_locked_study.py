@@ -10,16 +10,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from extract.errors import Refused
 from extract.study.audit import verify_chain
-from extract.study.tables import DATA_TABLES, TABLES, metadata
+from extract.study.tables import (
+    DATA_TABLES,
+    TABLES,
+    calibration_code,
+    calibration_gate,
+    calibration_round,
+    decision,
+    metadata,
+)
 from validate.checks.waivers import waive_check
 from validate.entry.entries import Typed, enter, enter_all, resolve
 from validate.review import accounts, queries, queue
 from validate.review.decisions import Given, arbitrate, decide, decide_all
+from validate.review.handover import hand_over
 
 ROOT = Path(__file__).parents[3]
 
@@ -32,7 +41,7 @@ def busy(db, people, small, screening):
     yes = [Given("I2", "met"), Given("E1", "not_met"), Given("E2", "not_met")]
     no = [Given("I2", "met"), Given("E1", "not_met"), Given("E2", "met")]
     for patient, second in (("p1", yes), ("p2", no), ("p3", no)):
-        decide_all(db, people.first, patient, yes, request_id=f"1{patient}")
+        decide_all(db, people.first, patient, yes, request_id=f"1{patient}", taken={"I2": 900})
         decide_all(db, people.second, patient, second, request_id=f"2{patient}")
     arbitrate(db, people.third, "p2", "E2", "not_met", reason="read again", request_id="a2")
     for point in ("T0", "T1"):
@@ -42,8 +51,32 @@ def busy(db, people, small, screening):
     asked = queries.ask(db, people.manager, "p1", "score@T0", "which page?", request_id="q0")
     waive_check(db, people.manager, "age.range", reason="known", request_id="w0")
     queue.enqueue(db, small, screening(7), "run2")
+    pilot(db, people.manager)
     db.query = asked.id
     return db
+
+
+def pilot(db, manager):
+    """The rows that a pilot round leaves; this protocol asks for none, so they stand for nothing else."""
+    with db.writing(manager.id) as writer:
+        ids = writer.connection.scalars(select(decision.c.id).where(decision.c.patient_id == "p2")).all()
+        common = {"number": 1, "protocol_hash": db.protocol.hash}
+        drawn = common | {"cases": "[]", "wording": "{}"}
+        writer.append(calibration_round, "calibration.drawn", [drawn], subjects=["calibration/1"])
+        coded = {
+            "request_id": "c0",
+            "number": 1,
+            "patient_id": "p2",
+            "criterion": "E2",
+            "first_decision": ids[0],
+            "second_decision": ids[-1],
+            "cause": "reader_error",
+            "note": "overlooked",
+            "author": manager.id,
+        }
+        writer.append(calibration_code, "calibration.coded", [coded], subjects=["candidate/1/E2"])
+        opened = common | {"request_id": "g0", "met": True, "measured": "{}", "author": manager.id}
+        writer.append(calibration_gate, "calibration.opened", [opened], subjects=["calibration/1"])
 
 
 Call = Callable[[], object]
@@ -97,6 +130,7 @@ RECORDING = {
     "validate.desk.second_factor": "the same",
     "validate.desk.operations.opening": "who opened a chart",
     "validate.desk.operations.overseeing": "who exported what",
+    "validate.desk.operations.calibrating": "who read phrases of the charts; its acts are the review's",
     "validate.lock.publish": "refuses by itself: test_publish",
 }
 """Modules that write to tables which a lock does not close, and why."""
@@ -120,8 +154,8 @@ def writing_modules() -> dict[str, set[str]]:
 ELSEWHERE = {"validate.review.calibration_acts": "needs a protocol that asks for a pilot: test_calibration"}
 """Modules whose functions are tried against a lock in a test of their own."""
 READING = {"check", "threads", "standing_waivers"}
-OPENED_LAST = {"reassign"}
-"""Needs a third reviewer: tried by itself below."""
+OPENED_LAST = {"reassign", "hand_over", "open_work"}
+"""Need a third reviewer, or only read: tried by themselves below."""
 
 
 def test_every_function_that_writes_is_tried_here_or_writes_what_a_lock_leaves_open(
@@ -151,6 +185,9 @@ def test_every_public_function_is_refused_while_locked_and_works_when_opened(bus
     steps = next_steps(busy, people, small, screening)
     steps["validate.review.queue.reassign"] = lambda: queue.reassign(
         busy, accounts.MACHINE, "p5", 1, third.id, reason="leave"
+    )
+    steps["validate.review.handover.hand_over"] = lambda: hand_over(
+        busy, accounts.MACHINE, people.first.id, reason="leave"
     )
     busy.lock("boss", 1)
     before = contents(busy)

@@ -27,6 +27,8 @@ __all__ = [
     "Event",
     "Evidence",
     "HandIn",
+    "Handover",
+    "HandoverIn",
     "Judgement",
     "Kept",
     "Lab",
@@ -336,6 +338,20 @@ class Owed(BaseModel):
     owner: str
     what: str
     count: int
+
+
+class HandoverIn(_In):
+    """A reviewer whose open work goes to others."""
+
+    reviewer: Line
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
+
+
+class Handover(BaseModel):
+    """Places that moved, and those that nobody was left to take."""
+
+    moved: int
+    stuck: int
 
 
 class Estimate(BaseModel):

@@ -11,6 +11,7 @@ from validate.desk.api import models
 from validate.desk.api.token import by_token
 from validate.desk.operations import overseeing
 from validate.desk.room import room
+from validate.review import handover
 from validate.review.agreement import Agreement, Estimate
 from validate.review.rules import Account
 
@@ -64,6 +65,13 @@ def owed(request: Request, account: Account = by_token) -> Any:
     """Who owes what before the study can be locked."""
     listed = overseeing.owed(room(request), account)
     return [models.Owed(owner=owner, what=what, count=count) for owner, what, count in listed]
+
+
+@router.post("/handovers", response_model=models.Handover, tags=["oversight"])
+def hand_over(request: Request, sent: models.HandoverIn, account: Account = by_token) -> Any:
+    """Move a reviewer's open work to others; what they have judged stays theirs."""
+    told = handover.hand_over(room(request).database, account, sent.reviewer, reason=sent.reason)
+    return models.Handover(moved=told.moved, stuck=told.stuck)
 
 
 @router.get("/agreement", response_model=models.Agreement, tags=["oversight"])

@@ -22,6 +22,7 @@ from validate.review.accounts import require
 from validate.review.agreement import Report, report
 from validate.review.calibration_gate import confined
 from validate.review.cases import cases, eligible, opinions
+from validate.review.handover import open_work
 from validate.review.queries import Thread
 from validate.review.rules import Account, Action, Phase, Role
 
@@ -34,6 +35,7 @@ __all__ = [
     "answer",
     "ask",
     "export",
+    "leavers",
     "mine",
     "owed",
     "trail",
@@ -115,6 +117,16 @@ def owed(here: Room, account: Account) -> list[tuple[str, str, int]]:
         require(connection, account, Action.LOCK)
     counted = Counter((one.owner, one.what) for one in reconcile(here.database, here.protocol).open)
     return [(owner, what, count) for (owner, what), count in sorted(counted.items())]
+
+
+def leavers(here: Room, account: Account) -> list[tuple[str, int]]:
+    """(reviewer, candidates on which they have still to judge), whoever has any. Raises Refused."""
+    with here.database.reading() as connection:
+        require(connection, account, Action.ASSIGN)
+        held = list(cases(connection).values())
+    names = sorted({name for one in held for name in one.candidate.reviewers.values()})
+    counted = [(name, sum(open_work(one, name) for one in held)) for name in names]
+    return [(name, count) for name, count in counted if count]
 
 
 def declined(here: Room, account: Account) -> int:

@@ -2,18 +2,23 @@
 
 Each try is a process of its own that does what `cohortlock lock` does, from reading the study to the commit;
 half of them die at any moment of that, half after the snapshot has begun to be written.  LOCK_AGAIN (1) is how many
-kills stand between two tries that nobody kills; LOCK_SEED (1) fixes the dice.
+kills stand between two tries that nobody kills; LOCK_SEED (1) fixes the dice, LOCK_PROCESSES (one a core) the hands,
+each with a study of its own.  A version that was found whole is held against the study database's hash in every later
+round, and all of them are verified once more at the end, rows included.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from extract.chart.screening import Screening, screen
@@ -28,10 +33,13 @@ from validate.lock.keys import create_signer, load_signer
 from validate.lock.pseudonyms import read_linking
 from validate.lock.publish import recorded
 from validate.lock.snapshot import lock, readiness, unlock
+from validate.lock.spelling import sha256
 from validate.lock.verify import verify
 from validate.review.queue import enqueue
 
 WORD = "p"
+PART = 10
+"""Kills after which a process tells how far it is."""
 
 
 def ready_study(root: Path) -> StudyFolder:
@@ -77,11 +85,18 @@ def killed_at(folder: StudyFolder, child: int, wait: float, *, writing: bool) ->
     return os.WIFSIGNALED(status)
 
 
-def judge(folder: StudyFolder, before: dict[int, str], people: dict[str, str]) -> str:
-    """What a killed lock left: "none" or "whole"; ends the run for anything else."""
+def judge(folder: StudyFolder, before: dict[int, str], people: dict[str, str], whole: set[str]) -> str:
+    """What a killed lock left: "none" or "whole"; ends the run for anything else.
+
+    ``whole`` are the manifests of versions that an earlier round verified.
+    """
     for path in folder.snapshots.glob("v*"):
+        manifest = path / "manifest.json"
+        if manifest.is_file() and sha256(manifest.read_bytes()) in whole:
+            continue
         if not (report := verify(path)).ok:
             sys.exit(f"{path.name} is not whole: {report.problems[0].message}")
+        whole.add(str(report.manifest_sha256))
     with StudyDatabase.open(folder, folder.protocol()) as database:
         known, locked = recorded(database), database.locked()
         with database.reading() as connection:
@@ -89,7 +104,9 @@ def judge(folder: StudyFolder, before: dict[int, str], people: dict[str, str]) -
                 sys.exit("the audit chain is broken")
     if not before.items() <= known.items() or (locked is not None) != (len(known) > len(before)):
         sys.exit("the study database lost a lock, or is locked without one")
-    if any(verify(folder.snapshots / f"v{n}", expected_manifest=known[n]).problems for n in known):
+    if not whole.issuperset(known.values()) or any(
+        sha256((folder.snapshots / f"v{n}" / "manifest.json").read_bytes()) != known[n] for n in known
+    ):
         sys.exit("a recorded snapshot is not there")
     if read_linking(folder) != people:
         sys.exit("a participant was renamed")
@@ -105,8 +122,10 @@ def rounds(
         sys.exit(f"the study cannot be locked: {[c.id for c in ready.conditions if not c.ok]}")
     people = read_linking(folder)
     seconds, tail = timed(folder), 0.2
+    whole: set[str] = set()
     left: Counter[str] = Counter()
     hit = tries = 0
+    began = time.monotonic()
     while hit < kills:
         with StudyDatabase.open(folder, folder.protocol()) as database:
             before = recorded(database)
@@ -114,7 +133,9 @@ def rounds(
         wait = dice.uniform(0, tail if writing else seconds)
         if killed_at(folder, locking(folder), wait, writing=writing):
             hit += 1
-            left[judge(folder, before, people)] += 1
+            left[judge(folder, before, people, whole)] += 1
+            if hit % PART == 0:
+                sys.stderr.write(f"{hit} of {kills} kills, {dict(left)}, {time.monotonic() - began:.0f} s\n")
         elif writing:
             tail *= 0.8  # it was faster than that: aim into what there is
             tries += 1
@@ -128,6 +149,12 @@ def rounds(
         elif locked:
             unlock(folder, "killed at random")
     timed(folder)
+    with StudyDatabase.open(folder, folder.protocol()) as database:
+        known = recorded(database)
+    for version, digest in known.items():
+        report = verify(folder.snapshots / f"v{version}", rows=True, expected_manifest=digest)
+        if not report.ok:
+            sys.exit(f"v{version} is not whole at the end: {report.problems[0].message}")
     return left, tries + 1
 
 
@@ -142,14 +169,31 @@ def timed(folder: StudyFolder) -> float:
     return seconds
 
 
+def hand(root: Path, kills: int, seed: str) -> tuple[Counter[str], int]:
+    """One process's share of the kills, on a copy of the study that stands ready."""
+    own = Path(shutil.copytree(root, f"{root}-{seed.replace('/', '-')}"))
+    again_every = int(os.environ.get("LOCK_AGAIN", "1"))
+    return rounds(StudyFolder.at(own / "study"), kills, random.Random(seed), again_every)
+
+
 def main() -> None:
     """All kills; the first half-written thing ends the run with code 1."""
     kills = int(os.environ.get("LOCK_KILLS", "200"))
-    dice = random.Random(os.environ.get("LOCK_SEED", "1"))
+    hands = min(kills, int(os.environ.get("LOCK_PROCESSES", str(os.cpu_count() or 1))))
+    seed = os.environ.get("LOCK_SEED", "1")
     began = time.monotonic()
     assert checks.run  # loads the engine before anything is timed
     with tempfile.TemporaryDirectory() as name:
-        left, tries = rounds(ready_study(Path(name)), kills, dice, int(os.environ.get("LOCK_AGAIN", "1")))
+        root = Path(name) / "root"
+        root.mkdir()
+        ready_study(root)
+        sys.stderr.write(f"a study is ready to be locked, {time.monotonic() - began:.0f} s\n")
+        left, tries = Counter[str](), 0
+        with ProcessPoolExecutor(hands, get_context("fork")) as pool:
+            shares = [len(range(n, kills, hands)) for n in range(hands)]
+            for one in [pool.submit(hand, root, share, f"{seed}/{n}") for n, share in enumerate(shares)]:
+                some, more = one.result()
+                left, tries = left + some, tries + more
     told = ", ".join(f"{count} left {what}" for what, count in sorted(left.items()))
     sys.stdout.write(
         f"{kills} kills of a lock ({told}), {tries} tries that nobody hit succeeded; {time.monotonic() - began:.0f} s\n"

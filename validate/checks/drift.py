@@ -7,9 +7,9 @@ participants who have it.  Thresholds are the constants below, and docs/checks.m
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 from extract.study.protocol import Label, Protocol
 from validate.checks.results import CheckResult, Status
 from validate.lock.columns import PARTICIPANT, Column, columns
+from validate.lock.verify import verify
 
-__all__ = ["drift", "last_snapshot"]
+__all__ = ["Earlier", "drift", "last_snapshot"]
 
 FEWEST: Final = 20
 """Values on either side below which a shape says nothing."""
@@ -34,22 +35,49 @@ PSI_MOST: Final = 0.25
 """Population stability index above which a distribution of codes has shifted."""
 
 
-def last_snapshot(snapshots: Path) -> pa.Table | None:
-    """The dataset of the newest snapshot in the folder, None where there is none that can be read."""
-    found = [p for p in snapshots.glob("v*/data.parquet") if re.fullmatch(r"v\d+", p.parent.name)]
-    if not found:
-        return None
-    try:
-        return pq.read_table(max(found, key=lambda p: int(p.parent.name[1:])))
-    except (OSError, pa.ArrowException):  # verify says what is wrong with it
-        return None
+@dataclass(frozen=True)
+class Earlier:
+    """The newest version before this draft: its dataset, or why nothing may be compared with it."""
+
+    version: int
+    table: pa.Table | None
+    fault: str = ""
 
 
-def drift(protocol: Protocol, now: pa.Table, before: pa.Table | None) -> tuple[CheckResult, ...]:
-    """A result per value column and question; not evaluated without an earlier snapshot or its column."""
-    return tuple(
-        result for item in columns(protocol) if item.kind == "value" for result in _of(item, now, before)
+def last_snapshot(snapshots: Path, recorded: Mapping[int, str]) -> Earlier | None:
+    """The newest of the ``recorded`` versions (number -> SHA-256 of its manifest) that is in the folder.
+
+    It is verified against the recorded hash before its data are read. None where there is none.
+    """
+    there = [version for version in recorded if (snapshots / f"v{version}").is_dir()]
+    if not there:
+        return None
+    version = max(there)
+    path = snapshots / f"v{version}"
+    report = verify(path, expected_manifest=recorded[version])
+    if not report.ok:
+        return Earlier(version, None, report.problems[0].message)
+    return Earlier(version, pq.read_table(path / "data.parquet"))
+
+
+def drift(protocol: Protocol, now: pa.Table, before: Earlier | None) -> tuple[CheckResult, ...]:
+    """A result per value column and question; not evaluated without an earlier snapshot or its column.
+
+    One more says whether the earlier snapshot is what was signed: an error when it is not, and nothing is
+    compared with it then.
+    """
+    table = None if before is None else before.table
+    found = [result for item in columns(protocol) if item.kind == "value" for result in _of(item, now, table)]
+    return tuple(found if before is None else [_sound(before), *found])
+
+
+def _sound(before: Earlier) -> CheckResult:
+    label = Label(
+        zh=f"上一版（第 {before.version} 版）与签名时一致",
+        en=f"the last snapshot, version {before.version}, is what was signed",
     )
+    status: Status = "error" if before.fault else "pass"
+    return CheckResult("snapshot.sound", "drift", status, "warning", label, 1, (), before.fault)
 
 
 def _of(item: Column, now: pa.Table, before: pa.Table | None) -> Iterator[CheckResult]:

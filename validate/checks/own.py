@@ -23,7 +23,7 @@ from extract.study.protocol import Label, Protocol
 from validate.checks.rules import Rule
 from validate.lock.columns import columns
 
-__all__ = ["JSON_FILE", "TOML_FILE", "Fault", "own_faults", "own_rules"]
+__all__ = ["JSON_FILE", "TOML_FILE", "Fault", "own_faults", "own_files", "own_rules"]
 
 TOML_FILE: Final = "checks.toml"
 JSON_FILE: Final = "expectations.json"
@@ -109,6 +109,11 @@ def own_rules(study: Path, protocol: Protocol) -> tuple[Rule, ...]:
         listed = "; ".join(f"{fault.file}, line {fault.line}: {fault.message}" for fault in faults)
         raise ProtocolInvalid(listed, _DOCS)
     return rules
+
+
+def own_files(study: Path) -> dict[str, bytes]:
+    """The study folder's own files, those that are there, by name: they go into a snapshot as they are."""
+    return {name: (study / name).read_bytes() for name in (TOML_FILE, JSON_FILE) if (study / name).is_file()}
 
 
 def own_faults(study: Path, protocol: Protocol) -> tuple[Fault, ...]:

@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
-import pyarrow as pa
 
 from extract.study.database import StudyDatabase
 from extract.study.protocol import Protocol
 from validate.checks import engine
-from validate.checks.drift import drift
+from validate.checks.drift import Earlier, drift
 from validate.checks.facts import Facts
 from validate.checks.failing import evaluated, failing
 from validate.checks.frames import build_frames
@@ -30,11 +29,11 @@ def run(
     waivers: Iterable[Waiver] = (),
     database: StudyDatabase | None = None,
     own: Sequence[Rule] = (),
-    before: pa.Table | None = None,
+    before: Earlier | None = None,
 ) -> CheckReport:
     """Every check of ``protocol`` and the site's ``own`` over ``draft``, and those over the rows of ``database``.
 
-    ``before`` is the dataset of the last snapshot, which the draft's distributions are compared with.
+    ``before`` is the last snapshot, verified, which the draft's distributions are compared with.
     Over the draft the engine's yes or no comes first, the keys of the failures after. Loads Great
     Expectations; nothing is written and nothing printed.
     """

@@ -63,8 +63,12 @@ def build_contents(
     sql: Mapping[str, str],
     audit: Iterable[Mapping[str, Any]],
     head: Head,
+    own: Mapping[str, bytes] | None = None,
 ) -> Contents:
-    """Every file but manifest and signatures, by its path inside the snapshot."""
+    """Every file but manifest and signatures, by its path inside the snapshot.
+
+    ``own`` are the site's own expectations, by file name, as the checks ran them.
+    """
     tables = {"data": draft.wide, "long": draft.long}
     logical = hash_of_tables(tables)
     events = list(audit)
@@ -76,6 +80,7 @@ def build_contents(
         "codebook.json": codebook_json(protocol),
         "codebook.csv": codebook_csv(protocol),
         "study.toml": study_toml,
+        **(own or {}),
         "checks.json": canonical_json(report.to_json(inside=False)),
         "disclosure.json": canonical_json(disclosure(protocol, draft.wide)),
         "agreement.json": canonical_json(dict(agreement)),

@@ -39,6 +39,8 @@ _WHAT: Final = {
     "codebook.json": "What each column of data.parquet is, as a Table Schema with labels in zh and en.",
     "codebook.csv": "The codebook for a spreadsheet.",
     "study.toml": "The protocol of the study.",
+    "checks.toml": "What the hospital expects of the data beyond the protocol.",
+    "expectations.json": "The same as a suite of Great Expectations.",
     "checks.json": "Each check of the data with its status and the keys of the rows that fail.",
     "disclosure.json": "How small the groups are that quasi-identifiers make.",
     "agreement.json": "Agreement of the reviewers and of the two entries.",

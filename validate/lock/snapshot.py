@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from extract.chart.funnel import funnel as funnel_of
 from extract.chart.screening import Screening
-from extract.errors import NotFound, Refused
+from extract.errors import Busy, NotFound, Refused
 from extract.his.compile import Statement, candidates_sql, chart_sql
 from extract.his.landing import Landing
 from extract.his.sites import Site, load_site
@@ -30,7 +30,7 @@ from extract.study.tables import decision, query
 from validate import checks
 from validate.assemble import assemble, collect_facts
 from validate.checks.drift import last_snapshot
-from validate.checks.own import own_rules
+from validate.checks.own import own_files, own_rules
 from validate.checks.results import CheckReport, Waiver
 from validate.checks.rules import compile_rules
 from validate.checks.stored import stored_rules
@@ -39,7 +39,7 @@ from validate.lock.assemble import Draft
 from validate.lock.contents import Reviewed, build_contents
 from validate.lock.keys import Signer, available
 from validate.lock.preconditions import Precondition, Surroundings, preconditions, refusal
-from validate.lock.publish import publish
+from validate.lock.publish import publish, recorded
 from validate.reconcile import Reconciliation, reconcile
 from validate.review.accounts import active, require
 from validate.review.calibration import condition, state
@@ -100,7 +100,7 @@ def _readiness(folder: StudyFolder, db: StudyDatabase, signers: Sequence[Signer]
     with db.reading() as connection:
         judged = {patient: found.candidate.evidence_hash for patient, found in cases(connection).items()}
     facts = collect_facts(screening, reconciliation, funnel, judged)
-    own, before = own_rules(folder.root, protocol), last_snapshot(folder.snapshots)
+    own, before = own_rules(folder.root, protocol), last_snapshot(folder.snapshots, recorded(db))
     report = checks.run(protocol, draft, facts, standing_waivers(db), db, own, before)
     roles = protocol.lock.signatures
     keys = available(folder, roles) if signers is None else {s.role: True for s in signers}
@@ -130,9 +130,12 @@ def lock(
                 "`cohortlock unlock --reason` opens it for the next version.",
             )
         who = _data_manager(db, actor, {signer.name for signer in signers})
+        own = own_files(folder.root)
         ready = _readiness(folder, db, signers)
         if (fault := refusal(ready.conditions)) is not None:
             raise fault
+        if own_files(folder.root) != own:
+            raise Busy("a check of the site's own was changed while the checks ran", "Lock it again.")
         contents = build_contents(
             ready.protocol,
             ready.draft,
@@ -148,6 +151,7 @@ def lock(
             },
             flow=ready.funnel,
             sql=sql_files(load_site(folder), ready.protocol),
+            own=own,
             audit=[event for event in db.audit() if int(event["seq"]) <= ready.head.seq],
             head=ready.head,
         )

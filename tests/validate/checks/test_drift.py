@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from validate.checks import CheckReport
-from validate.checks.drift import _distance, drift, last_snapshot
+from validate.checks.drift import Earlier, _distance, drift, last_snapshot
 from validate.checks.page import KINDS
 from validate.lock.columns import columns
 
@@ -40,9 +40,9 @@ def told(results):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_two_draws_of_one_hospital_have_not_drifted(protocol, table, seed):
-    results = drift(protocol, table(200, seed), table(180, seed + 100))
+    results = drift(protocol, table(200, seed), Earlier(1, table(180, seed + 100)))
     assert {r.id for r in results if r.status == "pass"} == {
-        "age.shift", "kind.shift", "kind.codes", "spots.shift", "spots.codes", "height_t0.shift",
+        "snapshot.sound", "age.shift", "kind.shift", "kind.codes", "spots.shift", "spots.codes", "height_t0.shift",
     }  # fmt: skip
     assert {r.status for r in results} == {"pass", "not_evaluated"}
 
@@ -56,7 +56,7 @@ def test_two_draws_of_one_hospital_have_not_drifted(protocol, table, seed):
     ],
 )
 def test_a_shift_is_found_and_warns(protocol, table, changed, check, key):
-    results = {r.id: r for r in drift(protocol, table(200, 1, **changed), table(180, 2))}
+    results = {r.id: r for r in drift(protocol, table(200, 1, **changed), Earlier(1, table(180, 2)))}
     assert (results[check].status, results[check].keys) == ("fail", (key,))
     assert {r.severity for r in results.values()} == {"warning"}
     assert CheckReport(tuple(results.values())).ok
@@ -65,7 +65,7 @@ def test_a_shift_is_found_and_warns(protocol, table, changed, check, key):
 
 def test_a_new_code_names_who_has_it(protocol, table):
     now = table(200, 1)
-    results = {r.id: r for r in drift(protocol, now, table(180, 2, spots=("1", "2")))}
+    results = {r.id: r for r in drift(protocol, now, Earlier(1, table(180, 2, spots=("1", "2"))))}
     having = [
         p
         for p, s in zip(*(now.column(c).to_pylist() for c in ("participant", "spots")), strict=True)
@@ -76,20 +76,32 @@ def test_a_new_code_names_who_has_it(protocol, table):
 
 def test_without_a_snapshot_and_with_few_values_nothing_is_evaluated(protocol, table):
     for before in (None, table(0, 1), table(200, 1).drop_columns(["age", "kind", "spots", "height_t0"])):
-        results = drift(protocol, table(200, 1), before)
+        earlier = None if before is None else Earlier(1, before)
+        results = [r for r in drift(protocol, table(200, 1), earlier) if r.id != "snapshot.sound"]
         assert {(r.status, r.rows, r.keys) for r in results} == {("not_evaluated", 0, ())}
-    few = drift(protocol, table(9, 1), table(200, 1))
+    few = drift(protocol, table(9, 1), Earlier(1, table(200, 1)))
     assert {r.status for r in few if r.id.endswith(".shift")} == {"not_evaluated"}
 
 
-def test_the_newest_snapshot_is_the_one_compared_with(tmp_path, table):
-    assert last_snapshot(tmp_path) is None
-    for version in (2, 10, 9):
+def test_the_newest_recorded_snapshot_is_the_one_compared_with(tmp_path):
+    assert last_snapshot(tmp_path, {}) is None
+    assert last_snapshot(tmp_path, {1: "0" * 64}) is None
+    for version in (2, 10, 11):
         (tmp_path / f"v{version}").mkdir()
-        pq.write_table(table(version, 1), tmp_path / f"v{version}" / "data.parquet")
-    assert last_snapshot(tmp_path).num_rows == 10
-    (tmp_path / "v10" / "data.parquet").write_bytes(b"torn")
-    assert last_snapshot(tmp_path) is None
+    assert last_snapshot(tmp_path, {2: "0" * 64, 10: "0" * 64, 12: "0" * 64}).version == 10
+
+
+def test_a_last_snapshot_that_is_not_what_was_signed_is_an_error_and_is_not_compared_with(
+    protocol, table, tmp_path
+):
+    (tmp_path / "v1").mkdir()
+    pq.write_table(table(200, 1), tmp_path / "v1" / "data.parquet")
+    earlier = last_snapshot(tmp_path, {1: "0" * 64})
+    assert earlier.table is None
+    results = drift(protocol, table(200, 1, mean=99), earlier)
+    assert [(r.id, r.status) for r in results if r.status != "not_evaluated"] == [("snapshot.sound", "error")]
+    assert "manifest.json" in results[0].detail
+    assert not CheckReport(results).ok
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -1,5 +1,6 @@
 """From a small hospital to two versions of a snapshot, through the doors that people use."""
 
+import json
 import re
 import shutil
 import sqlite3
@@ -248,3 +249,26 @@ def test_a_failed_check_refuses_the_lock_until_it_is_waived(study):
     for file in (f for f in path.rglob("*") if f.is_file()):
         assert "REASON-1b2c" not in told_by(file)
     assert '"waived": 1' in (path / "checks.json").read_text()
+
+
+def test_the_site_s_own_checks_are_in_the_snapshot_and_a_damaged_one_stops_the_next(study):
+    """What the hospital expected is signed with the rest; nothing is compared with a version that is not as signed."""
+    own = '[[check]]\nid = "adults"\nexpectation = "column_values_to_be_between"\ncolumn = "age"\nmin_value = 1\n'
+    (study.root / "checks.toml").write_text(own, encoding="utf-8")
+    simulate(study.root, 20220101)
+    path = lock(study, signers=signers_of(study))
+    assert (path / "checks.toml").read_text(encoding="utf-8") == own
+    assert "checks.toml" in json.loads((path / "manifest.json").read_text())["files"]
+    assert "own.adults" in (path / "checks.json").read_text()
+    assert verify(path).ok
+
+    unlock(study, "again")
+    assert {r.id: r.status for r in readiness(study).report.results}["snapshot.sound"] == "pass"
+    sound = (path / "flow.json").read_bytes()
+    (path / "flow.json").chmod(0o644)
+    (path / "flow.json").write_bytes(sound + b"\n")
+    ready = readiness(study)
+    assert {r.id: r.status for r in ready.report.results}["snapshot.sound"] == "error"
+    assert "checks" in {one.id for one in ready.conditions if not one.ok}
+    (path / "flow.json").write_bytes(sound)
+    assert readiness(study).ok

@@ -3,6 +3,7 @@
     CohortlockError                       exit  what is wrong
     ├── ProtocolInvalid                    10   study.toml
     │   └── ExpressionInvalid              11   the search expression (text with a caret)
+    ├── AssumptionsInvalid                 31   simulation.toml
     ├── SiteInvalid                        12   site.toml or a mapping pack
     │   └── NotSelect                      27   SQL that is more than one SELECT which only reads
     ├── SourceUnreachable                  13   the hospital's database does not answer
@@ -31,6 +32,7 @@ from __future__ import annotations
 
 __all__ = [
     "AlreadyExists",
+    "AssumptionsInvalid",
     "Busy",
     "ChecksFailed",
     "CohortlockError",
@@ -80,6 +82,12 @@ class ExpressionInvalid(ProtocolInvalid):
     """The search expression does not parse; the message shows the text with a caret."""
 
     code, slug = 11, "expression-invalid"
+
+
+class AssumptionsInvalid(CohortlockError):
+    """The assumptions of a simulation cannot be used as they stand."""
+
+    code, slug = 31, "assumptions-invalid"
 
 
 class SiteInvalid(CohortlockError):

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli import approving, double_entry, locked, people, recall, reviewing, road, setting_up, words
+from flows.cli import (
+    approving,
+    double_entry,
+    locked,
+    people,
+    recall,
+    reviewing,
+    road,
+    setting_up,
+    simulating,
+    words,
+)
 
 __all__ = ["app"]
 
@@ -22,5 +33,16 @@ def _root() -> None:
     """From a keyword in the hospital's database to a locked dataset and the paper's tables."""
 
 
-for _room in (setting_up, approving, road, words, recall, people, reviewing, double_entry, locked):
+for _room in (
+    setting_up,
+    approving,
+    road,
+    words,
+    recall,
+    people,
+    reviewing,
+    double_entry,
+    locked,
+    simulating,
+):
     _room.register(app)

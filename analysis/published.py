@@ -95,9 +95,11 @@ def audit(data: Mapping[str, Any]) -> list[Signal]:
 
 def _tables(data: Mapping[str, Any], tables: Tables) -> Iterator[Signal]:
     """Counts, then each variable's groups against its overall column and its test."""
+    whole, *parts = data["n"].values()
+    closed = sum(parts) == whole
     for name, counted in data.items():
         if isinstance(counted, dict) and ("p" in counted or "percent" in counted):
-            yield from counts(name, counted, data.get("tests", {}).get(name, ""))
+            yield from counts(name, counted, data.get("tests", {}).get(name, ""), closed=closed)
     for part in _PARTS:
         for name in data.get(part, {}):
             yield from _between(f"{part}.{name}", data[part][name], tables[name], data)
@@ -109,7 +111,9 @@ def _changes(data: Mapping[str, Any], tables: Tables) -> Iterator[Signal]:
         yield from deltas(name, tables, forward=data.get("delta", "T1 - T0") == "T1 - T0")
     for name, groups in data.get("within", {}).items():
         for group, printed in groups.items():
-            yield from within(f"within.{name}.{group}", tables.get(name, {}).get(group), printed)
+            level = tables.get(name, {}).get(group)
+            for one in [printed] if isinstance(printed[0], str) else printed:
+                yield from within(f"within.{name}.{group}", level, one)
 
 
 def _recorded(data: Mapping[str, Any], tables: Tables) -> Iterator[Signal]:
@@ -150,26 +154,38 @@ def _between(
     if len(parts) == len(others) and test != _NO_TEST_OF_MEANS:
         yield from group_test(where, parts, p, test, statistic if symbol == "t" else None)
     if statistic is not None and p is not None:
-        df = sum(g.n for g in parts) - 2 if test == "Student" else None
+        sizes = _sizes(data, where.partition(".")[2])
+        df = sum(sizes[g] for g in others) - 2 if test == "Student" and len(others) == 2 else None
         yield from of_statistic(where, symbol, statistic, p, df)
     if len(parts) == len(others):
         yield from overall(where, groups.get(whole), parts)
 
 
-def _quartiles(where: str, printed: Sequence[Any], level: Any) -> Iterator[Signal]:
-    """Median between its quartiles, and no further from the mean than one SD, as in all data."""
+def _quartiles(where: str, printed: Sequence[Any], level: Level | None) -> Iterator[Signal]:
+    """Median between its quartiles, and each as near to the mean as its rank in n values with this SD must be."""
     middle, low, high = (Interval.read(number) for number in printed)
     yield compared(where, "median between its quartiles", middle, Interval(low.low, high.high))
-    if level is not None:
-        reach = level.sd.high
-        near = Interval(level.mean.low - reach, level.mean.high + reach)
-        yield compared(where, "median within one SD of the mean", middle, near)
+    if level is None or level.n < 2:
+        return
+    n = level.n
+    for name, box, share in (
+        ("lower quartile", low, 0.25),
+        ("median", middle, 0.5),
+        ("upper quartile", high, 0.75),
+    ):
+        # Conventions for quartiles differ by less than one rank; the k-th of n values lies no further out than this.
+        least, most = max(1, math.floor(share * n)), min(n, math.ceil(share * (n + 1)))
+        down = level.sd.high * math.sqrt((n - least) * (n - 1) / (n * least))
+        up = level.sd.high * math.sqrt((most - 1) * (n - 1) / (n * (n - most + 1)))
+        near = Interval(level.mean.low - down, level.mean.high + up)
+        yield compared(f"{where}.{name.replace(' ', '_')}", "quantile against mean and SD", box, near)
 
 
 def _again(where: str, printed: Sequence[Any]) -> Iterator[Signal]:
     """A number that stands in several places: each printing against the first."""
-    read = Interval.p if where.endswith(".p") else Interval.read
-    first, *others = (read(str(text)) for text in printed)
+    first, *others = (
+        Interval.p(text) if text[:1] in "<>" else Interval.read(text) for text in map(str, printed)
+    )
     for other in others:
         yield compared(where, "printed alike everywhere", first, other)
 

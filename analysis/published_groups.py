@@ -24,10 +24,11 @@ _NAMES: Final = {
 }
 
 
-def counts(name: str, counted: Mapping[str, Any], test: str = "") -> Iterator[Signal]:
+def counts(name: str, counted: Mapping[str, Any], test: str = "", *, closed: bool = True) -> Iterator[Signal]:
     """Chi-square and P of a table of counts; overall against the sum of the groups; percents against counts.
 
     ``test`` names the one test that was used (pearson, yates, fisher); without it any of the three may have been.
+    ``closed`` says that everybody is in a group.
     """
     groups = {key: value for key, value in counted.items() if key not in _NOT_GROUPS}
     whole, *parts = groups.values()
@@ -51,13 +52,13 @@ def counts(name: str, counted: Mapping[str, Any], test: str = "") -> Iterator[Si
                 for kind, result in found.items()
                 if result.statistic is not None
             )
-    for all_of, *held in zip(whole, *parts, strict=True) if parts else ():
+    for all_of, *held in zip(whole, *parts, strict=True) if parts and closed else ():
         yield compared(
             f"{name}.all", "sum of the groups", Interval(all_of, all_of), Interval(sum(held), sum(held))
         )
     for group, shares in counted.get("percent", {}).items():
         n = counted.get("n", {}).get(group, sum(groups[group]))
-        for place, (count, share) in enumerate(zip(groups[group], shares, strict=True), start=1):
+        for place, (count, share) in enumerate(zip(groups[group], shares, strict=False), start=1):
             implied = 100 * count / n
             yield compared(
                 f"{name}.{group}.{place}",

@@ -34,7 +34,7 @@ CHECKS: Final = {
     "percent of the count": "由例数推得的百分比",
     "P of the printed statistic": "由所印统计量推得的 P",
     "median between its quartiles": "中位数介于两个四分位数之间",
-    "median within one SD of the mean": "中位数与均数相距不超过一个标准差",
+    "quantile against mean and SD": "分位数与均数、标准差是否相容",
     "lower 95% limit of r by Fisher's z": "r 的95%置信区间下限（Fisher z）",
     "upper 95% limit of r by Fisher's z": "r 的95%置信区间上限（Fisher z）",
     "printed alike everywhere": "同一数字各处所印一致",

@@ -22,6 +22,7 @@
     ├── NotReady                           22   preconditions of the lock are open
     ├── ChecksFailed                       23   checks failed and are not waived
     ├── SnapshotBroken                     24   verify found a difference
+    ├── NumbersDisagree                    32   a report whose printed numbers do not fit each other; not released
     └── NotLocked                          25   the analysis was given something that is not a snapshot
 
 Exit 0 is good, 1 is our bug, 2 is wrong usage. A message names the rule, the file and the row key,
@@ -44,6 +45,7 @@ __all__ = [
     "NotNow",
     "NotReady",
     "NotSelect",
+    "NumbersDisagree",
     "ProtocolInvalid",
     "Refused",
     "SchemaDrift",
@@ -196,6 +198,12 @@ class SnapshotBroken(CohortlockError):
     """The snapshot differs from what was signed."""
 
     code, slug = 24, "snapshot-broken"
+
+
+class NumbersDisagree(CohortlockError):
+    """A printed number of a report does not fit the others; the report was not released."""
+
+    code, slug = 32, "numbers-disagree"
 
 
 class NotLocked(CohortlockError):

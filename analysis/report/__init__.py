@@ -8,6 +8,7 @@
     rerun.R                          the same tests by R, from the exported CSV
     rerun.sps                        the same tests by SPSS or PSPP, from the exported .sav
     results.csv  results.parquet     the frame
+    reported.json                    the printed numbers of Tables 1 to 3, as `cohortlock audit` reads them
     tables/table1-zh.csv ...         each table as it is printed
     figures/flow-zh.svg .png ...     each figure in both languages
 """
@@ -15,6 +16,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,10 +25,13 @@ from typing import Final
 from markupsafe import Markup
 
 from analysis.dataset import Locked
+from analysis.published import audit
 from analysis.report import annex, around, checklists, models, prose
 from analysis.report.cells import Frame, Sheet, plain
 from analysis.report.declared import declared
 from analysis.report.journal import in_journal_style
+from analysis.report.own import own_signals, release, reported, said_in, said_in_tables, said_on
+from analysis.report.own_sheet import own_audit
 from analysis.report.page import Drawing, Part, render
 from analysis.report.quality import gilbert
 from analysis.report.sheets import Writer
@@ -39,31 +44,15 @@ from extract.errors import StorageFault
 
 __all__ = ["write"]
 
-_AROUND: Final = ("sensitivity", "robust", "model", "imputed", "limits", "multiplicity")
-_ANNEXES: Final[tuple[tuple[str, Callable[[Writer, int], Sheet | None]], ...]] = (
-    ("safety", annex.safety),
-    ("missing", annex.missing),
-    ("sensitivity", around.sensitivity),
-    ("robust", around.robust),
-    ("model", models.model),
-    ("imputed", models.imputation),
-    ("limits", around.limits),
-    ("multiplicity", around.multiplicity),
-    ("routing", annex.routing),
-    ("printed", annex.printed),
-    ("gilbert", gilbert),
-    ("strobe", checklists.strobe),
-    ("record", checklists.record),
-)
-
+_AROUND: Final = ("sensitivity", "robust", "model", "imputed", "limits", "multiplicity", "declared")
 PAGE: Final = "report.html"
 
 
 def write(results: Results, locked: Locked, out_dir: Path) -> Path:
     """Write the whole report into ``out_dir``; the path of report.html.
 
-    Raises StorageFault when the folder cannot be written, and RuntimeError (our bug) when a number on the page is
-    not the one in the frame: such a page is never written.
+    Raises StorageFault when the folder cannot be written, NumbersDisagree when a printed number does not fit the
+    others, and RuntimeError (our bug) when a number on the page is not the one in the frame: such a page is never written.
     """
     try:
         return _write(results, locked, out_dir)
@@ -83,6 +72,7 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
     write_script(locked, results, out_dir / "rerun.R")
     write_syntax(locked, results, out_dir / "rerun.sps")
     frame = Frame(results)
+    _audited(locked, frame, out_dir / "reported.json")
     parts = [_part(locked, frame, language, figures) for language in LANGUAGES]
     for part in parts:
         sheets = (
@@ -92,6 +82,7 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
             *part.around,
             part.routing,
             part.printed,
+            part.audit,
             *part.quality,
         )
         for sheet in sheets:
@@ -100,6 +91,7 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
     html = render(locked, results, parts, _program())
     if problems := untraced(html, results):
         raise RuntimeError(f"{len(problems)} numbers of the page are not those of the frame: {problems[0]}")
+    release(own_signals(said_on(html, results), locked), PAGE)
     page = out_dir / PAGE
     partial = page.with_suffix(".part")
     partial.write_text(html, encoding="utf-8")
@@ -107,8 +99,21 @@ def _write(results: Results, locked: Locked, out_dir: Path) -> Path:
     for part in parts:
         _word(locked, results, part, out_dir / f"report-{part.language}.docx")
         if part.language == "en":
-            _word(locked, results, in_journal_style(part), out_dir / "report-en-journal.docx")
+            journal = in_journal_style(part)
+            release(own_signals(said_in(journal), locked), "report-en-journal.docx")
+            _word(locked, results, journal, out_dir / "report-en-journal.docx")
     return page
+
+
+def _audited(locked: Locked, frame: Frame, path: Path) -> None:
+    """Put the printed numbers beside the report, and refuse to go on when one of them does not fit the others."""
+    found = {}
+    for language in LANGUAGES:
+        writer = Writer(locked, frame, language)
+        found[language] = reported(said_in_tables(prose.summary(writer), _tables(writer)), locked)
+    path.write_text(json.dumps(found[LANGUAGES[0]], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    for language, numbers in found.items():
+        release(audit(numbers), f"report-{language}")
 
 
 def _word(locked: Locked, results: Results, part: Part, path: Path) -> None:
@@ -131,18 +136,48 @@ def _program() -> str:
         return ""
 
 
+def _tables(writer: Writer) -> tuple[Sheet, Sheet, Sheet]:
+    return writer.baseline(), writer.change(), writer.correlation()
+
+
+def _own(writer: Writer, number: int) -> Sheet:
+    said = said_in_tables(prose.summary(writer), _tables(writer))
+    return own_audit(writer, number, own_signals(said, writer.locked))
+
+
+_ANNEXES: Final[tuple[tuple[str, Callable[[Writer, int], Sheet | None]], ...]] = (
+    ("safety", annex.safety),
+    ("missing", annex.missing),
+    ("sensitivity", around.sensitivity),
+    ("robust", around.robust),
+    ("model", models.model),
+    ("imputed", models.imputation),
+    ("limits", around.limits),
+    ("multiplicity", around.multiplicity),
+    ("declared", lambda writer, number: declared(writer, number, {})),
+    ("routing", annex.routing),
+    ("printed", annex.printed),
+    ("own", _own),
+    ("gilbert", gilbert),
+    ("strobe", checklists.strobe),
+    ("record", checklists.record),
+)
+"""The tables after the first three, in the order of the page; their numbers follow it."""
+
+
 def _part(locked: Locked, frame: Frame, language: Language, folder: Path) -> Part:
     writer = Writer(locked, frame, language)
-    tables = (writer.baseline(), writer.change(), writer.correlation())
+    tables = _tables(writer)
     annexes: dict[str, Sheet] = {}
     number = len(tables) + 1
     for name, write_sheet in _ANNEXES:
-        # The declared list names the numbers of the others, so it is written once they are known.
         if (sheet := write_sheet(writer, number)) is not None:
             annexes[name] = sheet
             number += 1
     places = {name: sheet.name for name, sheet in annexes.items()}
-    last = declared(writer, number, places)
+    # The declared list names the numbers of the others: it has its place, and is written again now they are known.
+    if "declared" in places and (named := declared(writer, int(places["declared"]), places)) is not None:
+        annexes["declared"] = named
     return Part(
         language=language,
         summary=prose.summary(writer),
@@ -150,11 +185,12 @@ def _part(locked: Locked, frame: Frame, language: Language, folder: Path) -> Par
         figures=_drawings(locked, frame, language, folder),
         safety=annexes.get("safety"),
         missing=annexes.get("missing"),
-        around=[*(annexes[name] for name in _AROUND if name in annexes), *([last] if last else [])],
+        around=[annexes[name] for name in _AROUND if name in annexes],
         reading=prose.reading(writer),
         methods=prose.methods(writer),
         routing=annexes.get("routing"),
         printed=annexes.get("printed"),
+        audit=annexes["own"],
         quality=[annexes[name] for name in ("gilbert", "strobe", "record")],
     )
 

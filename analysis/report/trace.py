@@ -10,7 +10,7 @@ from analysis.report.figure_text import untraced_drawing
 from analysis.report.numbers import MINUS, shown
 from analysis.results import Results
 
-__all__ = ["untraced"]
+__all__ = ["spoken", "untraced"]
 
 _DIGIT: Final = re.compile(r"\d")
 _DRAWING: Final = re.compile(r"<svg.*?</svg>", re.DOTALL)
@@ -50,6 +50,14 @@ class _Reader(HTMLParser):
         if any(c & _FREE or "index" in c for c in classes):
             return False
         return any(tag == "td" for tag, _ in self._open)
+
+
+def spoken(html: str) -> list[tuple[int, str, str]]:
+    """Every number of the page that names its row of the frame, in order: row, format, and the text that is read."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    return [(int(row), form, text) for row, form, text in reader.numbers if row.isdigit()]
 
 
 def untraced(html: str, results: Results) -> list[str]:

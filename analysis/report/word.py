@@ -343,6 +343,7 @@ def _body(writer: _Writer, part: Part) -> None:
     told("reading", part.reading)
     section("routing", [part.routing])
     section("h_printed", [part.printed])
+    section("h_own", [part.audit])
     section("h_quality", part.quality, ["entries"])
 
 

@@ -77,6 +77,10 @@ PHRASES: Final[dict[str, dict[Language, str]]] = {
     "record": _two(
         "RECORD 报告清单（常规采集的健康数据）", "RECORD checklist (routinely collected health data)"
     ),
+    "h_own": _two("本报告数字的自检", "Audit of this report's own numbers"),
+    "own": _two(
+        "发布前对表1～3与正文所印数字的核对", "Printed numbers of Tables 1 to 3 and the text, before release"
+    ),
     "h_quality": _two("报告规范", "Reporting guidelines"),
     "declared": _two("方案声明与报告对照", "Declared and reported"),
     "routing": _two("检验方法的选择及依据", "How each test was chosen"),

@@ -12,9 +12,9 @@ from analysis.published_text import rules_in
 
 PAPER = json.loads((Path(__file__).parent / "data" / "paper" / "reported.json").read_text())
 WORDS = """
-将患者分为显著缓解组(ΔVAS 
+将患者分为显著缓解组(ΔVAS
 ≥ 3分或疼痛缓解率 ≥ 50%，n = 58)和未显著缓解组(n = 32)。
-divided into the significant remission group (ΔVAS ≥ 3 points or pain relief rate ≥ 50%, 
+divided into the significant remission group (ΔVAS ≥ 3 points or pain relief rate ≥ 50%,
 n = 58) and the other (n = 32)
 按 ΔVAS 分层相关性 ΔVAS ≥ 3 分(n = 58) r = 0.65
  ΔVAS < 3 分(n = 32) r = 0.28

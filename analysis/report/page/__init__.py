@@ -51,6 +51,7 @@ class Part:
     routing: Sheet | None
     printed: Sheet | None
     quality: Sequence[Sheet]
+    audit: Sheet
 
 
 def _tip(row: Result, language: Language) -> str:

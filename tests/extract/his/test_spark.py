@@ -6,14 +6,14 @@ import datetime as dt
 import importlib.util
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
-from decimal import Decimal
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,8 +21,6 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from extract.chart.screening import screen
 from extract.errors import (
@@ -45,16 +43,17 @@ from extract.his.pull import pull
 from extract.his.records import SCHEMAS
 from extract.his.sites import load_site
 from extract.his.source import opened
-from extract.study.expression import And, Not, Or, Term, bounded
-from extract.study.keywords import written
-from extract.study.lexer import DEFAULT_SCOPES
 from flows.cli import main
 
 SPEC = Path(__file__).parents[1] / "spec"
 NUMBER = pa.schema([("n", pa.int64())])
 ENDLESS = "SELECT COUNT(*) AS n FROM range(3000000000) a CROSS JOIN range(1000) b WHERE a.id * b.id = -1"
-CASES = int(os.environ.get("COHORTLOCK_SPEC_CASES", "0"))
-HOSPITALS, QUESTIONS = (25, 20) if CASES else (10, 5)
+SOAKED = "COHORTLOCK_SPEC_CASES" in os.environ
+TOGETHER = 20
+CASES = int(os.environ.get("COHORTLOCK_SPEC_CASES", "200"))
+QUESTIONS = CASES // TOGETHER
+"""A question costs Spark seconds: each is asked of twenty hospitals, its own among them, and each answer is a case."""
+START = int(os.environ.get("COHORTLOCK_SPEC_SEED", random.SystemRandom().randrange(10**6) if SOAKED else 1))
 
 
 def module(path):
@@ -176,73 +175,26 @@ def test_the_spec_suite(promise, spec):
     vars(promises)[promise](spec)
 
 
-LETTERS = "aAbß%_!\\[]^'\":?{}$ＡⅡ頸颈痛腰 é\n😀𠮷"
-WORDS = st.text(st.sampled_from(LETTERS.replace('"', "")), min_size=1, max_size=3).map(str.strip).filter(bool)
-SCOPES = st.sampled_from([DEFAULT_SCOPES, ("lab",), ("medication",), ("document", "lab")])
-TREES = st.recursive(
-    st.builds(Term, WORDS, SCOPES),
-    lambda inner: st.one_of(
-        st.builds(Not, inner),
-        st.lists(inner, min_size=2, max_size=3).map(lambda children: And(tuple(children))),
-        st.lists(inner, min_size=2, max_size=3).map(lambda children: Or(tuple(children))),
-    ),
-    max_leaves=5,
-).filter(bounded)
-PERSONS = st.sampled_from(["p1", "p2", "p3", "01", "颈4"])
-FIRST = dt.datetime(2021, 12, 30)  # noqa: DTZ001 - wall-clock time
-TIMES = st.integers(0, 370 * 86_400).map(lambda seconds: FIRST + dt.timedelta(seconds=seconds))
-ENTRIES = st.builds(
-    suite.plain.Entry,
-    st.sampled_from(suite.plain.FIELDS),
-    st.none() | PERSONS,
-    st.none() | st.integers(1, 3),
-    st.none() | TIMES,
-    st.none() | st.text(st.sampled_from(LETTERS), max_size=8),
-    st.none() | st.decimals(Decimal(-99), Decimal(99), places=2),
-)
-HOSPITAL = st.builds(
-    suite.plain.Records,
-    st.dictionaries(PERSONS, st.none() | PERSONS, min_size=1),
-    st.dictionaries(st.tuples(PERSONS, st.integers(1, 3)), st.none() | TIMES, max_size=5),
-    st.lists(ENTRIES, max_size=10),
-)
-
-
-def together(hospitals):
-    """Many hospitals as one, of which none knows the others: each question is asked of all at once."""
-    whole = suite.plain.Records()
-    for number, one in enumerate(hospitals):
-
-        def called(person, number=number):
-            return None if person is None else f"{number}.{person}"
-
-        whole.persons |= {called(person): called(into) for person, into in one.persons.items()}
-        whole.visits |= {(called(person), n): began for (person, n), began in one.visits.items()}
-        whole.entries += [
-            suite.plain.Entry(e.field, called(e.person), e.visit, e.at, e.text, e.amount) for e in one.entries
-        ]
-    return whole
-
-
 def test_generated_hospitals_and_questions_agree_with_plain_python(place):
-    @settings(
-        max_examples=max(2, CASES // (HOSPITALS * QUESTIONS)),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        derandomize=not CASES,
-        database=None,
-    )
-    @given(
-        hospitals=st.lists(HOSPITAL, min_size=HOSPITALS, max_size=HOSPITALS),
-        trees=st.lists(TREES, min_size=QUESTIONS, max_size=QUESTIONS),
-    )
-    def agrees(hospitals, trees):
-        records = together(hospitals)
+    """Cases as the other engines have them (tests/extract/spec/test_agree.py): rows, candidates, answers."""
+    made = suite.cases.generated(max(TOGETHER, QUESTIONS), START)
+    for at in range(0, QUESTIONS, TOGETHER):
+        lot = made[at : at + TOGETHER]
+        town = suite.cases.Town(tuple(case.hospital for case in lot))
+        records, delivered = town.records, suite.plain.delivered(town.records)
+        place.batch_rows = 1000
         place.load(records)
-        for tree in trees:
-            suite.agree(place, records, written(tree), expected=suite.plain.reference(records, tree))
-
-    agrees()
+        whole = {"from_": suite.cases.FIRST.date(), "to": suite.cases.FIRST.date().replace(year=2023)}
+        chart = place.chart(lot[0].question.search.model_copy(update=whole), records.keys())
+        suite.rows_agree(chart, delivered)
+        visits = {row["visit_id"] for row in delivered["visit"]}
+        for number, case in enumerate(lot[: QUESTIONS - at], at):
+            search, answer = case.question.search, town.answer(case.question)
+            found = place.candidates(search, case.question.size)
+            matched = suite.decided(visits, delivered, search)
+            seed = f"COHORTLOCK_SPEC_SEED={START}, case {number}: {case.question}"
+            assert answer <= found, f"{seed} loses {sorted(answer - found)}"
+            assert found & matched == answer, seed
 
 
 def test_a_catalog_s_tables_are_read_as_a_lake_s(spark, cluster, tmp_path):
@@ -319,6 +271,39 @@ def test_a_statement_that_takes_too_long_is_dead_on_the_executors(engine, cluste
     assert engine.ended().session == application["id"]
     assert any(is_quiet(application["id"]) for _ in range(5))
     assert engine.ask("SELECT 7") == [(7,)]
+
+
+STAGED = """
+WITH few AS (SELECT a.id AS n FROM range(7) a WHERE a.id > {least}),
+two AS (SELECT f.n FROM few f UNION ALL SELECT f.n FROM few f UNION ALL SELECT f.n FROM few f)
+SELECT COUNT(*) AS n FROM two t JOIN two u ON u.n = t.n
+"""
+
+
+def test_what_windows_of_a_search_share_is_computed_once(engine, spark):
+    """...and anew after the executor that kept it is gone."""
+    session = engine._session
+
+    def kept():
+        return list(session._kept.values())
+
+    assert engine.ask(STAGED.format(least=2)) == [(36,)]
+    first = kept()
+    assert engine.ask(STAGED.format(least=2)) == [(36,)]
+    assert kept() == first
+    for least in range(3, 12):
+        engine.ask(STAGED.format(least=least))
+    assert len(kept()) == 8
+    assert not set(first) & set(kept())
+    assert engine.ask(STAGED.format(least=2)) == [(36,)]
+    application = spark.sparkContext.applicationId
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            said = (folder / "cmdline").read_bytes()
+            if application.encode() in said and b"CoarseGrainedExecutorBackend" in said:
+                os.kill(int(folder.name), signal.SIGKILL)
+    until(lambda: engine.ask("SELECT 7") == [(7,)])
+    assert engine.ask(STAGED.format(least=2)) == [(36,)]
 
 
 def test_ctrl_c_ends_it_too_and_stands_in_the_load_report(spark, cluster, demo, studies, tmp_path):

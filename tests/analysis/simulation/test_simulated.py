@@ -66,6 +66,27 @@ def test_other_rules_of_the_plan_are_the_reports_too(plain, make_world, by):
     assert found.compared > 100
 
 
+@pytest.mark.parametrize("test", ["shapiro", "none"])
+def test_three_groups_are_the_reports_too(protocol, paper_text, test):
+    """One-way analysis of variance, Kruskal-Wallis and larger tables of counts; a shift between the codes."""
+    from extract.study.protocol import Normality, Variable
+
+    arm = {"id": "arm", "label": {"zh": "组", "en": "Arm"}, "source": {"patient": "sex"}}
+    arm["values"] = [{"code": c, "zh": str(c), "en": str(c)} for c in (1, 2, 3)]
+    plan = protocol.analysis
+    correlate = (plan.correlate[0].model_copy(update={"strata": "arm"}),)
+    plan = plan.model_copy(update={"group": "arm", "normality": Normality(test=test), "correlate": correlate})
+    three = protocol.model_copy(
+        update={"analysis": plan, "variable": (*protocol.variable, Variable.model_validate(arm))}
+    )
+    text = paper_text.replace("change_sd = 8.42", "change_sd = 8.42\nshift = { 3 = [0, -6] }")
+    text += "[variable.arm]\nshare = { 1 = 0.3, 2 = 0.3, 3 = 0.4 }\n"
+    mine = World(three, parse(text, three), "assumed")
+    found = proved(mine, asked(mine), 60, 5, 2)
+    assert found.differ == ()
+    assert found.compared > 200
+
+
 def test_a_simulation_of_another_analysis_is_found_out(world, monkeypatch):
     """The proof can fail: here Welch's test is taken for Student's."""
     monkeypatch.setattr(kernels, "student_t", kernels.welch_t)

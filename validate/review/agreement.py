@@ -16,6 +16,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import Any, Final
 
 from scipy.special import stdtrit
@@ -197,14 +198,20 @@ def _kappa(counts: Sequence[Sequence[int]], n: int) -> Estimate:
         return Estimate(
             None, note="both raters gave every case the same one verdict: agreement by chance is certain"
         )
-    p = [[cell / n for cell in row] for row in counts]
-    first, second = [r / n for r in rows], [c / n for c in columns]
-    po, pe = sum(p[i][i] for i in range(k)), chance / (n * n)
+    # In fractions: in floats a variance of zero is dust of either sign, and would be shown as an interval.
+    p = [[Fraction(cell, n) for cell in row] for row in counts]
+    first, second = [Fraction(r, n) for r in rows], [Fraction(c, n) for c in columns]
+    po, pe = Fraction(sum(counts[i][i] for i in range(k)), n), Fraction(chance, n * n)
     kappa = (po - pe) / (1 - pe)
     rest = 1 - kappa
-    on = sum(p[i][i] * (1 - (first[i] + second[i]) * rest) ** 2 for i in range(k))
-    off = sum(p[i][j] * (second[i] + first[j]) ** 2 for i in range(k) for j in range(k) if i != j)
+    on = _sum(p[i][i] * (1 - (first[i] + second[i]) * rest) ** 2 for i in range(k))
+    off = _sum(p[i][j] * (second[i] + first[j]) ** 2 for i in range(k) for j in range(k) if i != j)
     variance = (on + rest**2 * off - (kappa - pe * rest) ** 2) / (n * (1 - pe) ** 2)
+    if n in {*rows, *columns}:
+        return Estimate(
+            float(kappa),
+            note="one rater gave every case the same verdict: kappa is 0 whatever the other said",
+        )
     return _with_interval(kappa, variance, n)
 
 
@@ -212,16 +219,17 @@ def _ac1(counts: Sequence[Sequence[int]], n: int) -> Estimate:
     if not n:
         return Estimate(None, note=_NO_PAIRS)
     k = len(counts)
-    p = [[cell / n for cell in row] for row in counts]
-    share = [(sum(p[i]) + sum(row[i] for row in p)) / 2 for i in range(k)]
-    po = sum(p[i][i] for i in range(k))
+    p = [[Fraction(cell, n) for cell in row] for row in counts]
+    share = [Fraction(sum(counts[i]) + sum(row[i] for row in counts), 2 * n) for i in range(k)]
+    po = Fraction(sum(counts[i][i] for i in range(k)), n)
     # Never above 1/2, so AC1 always has a value.
-    pe = sum(s * (1 - s) for s in share) / (k - 1)
+    pe = _sum(s * (1 - s) for s in share) / (k - 1)
     ac1 = (po - pe) / (1 - pe)
     rest = 1 - ac1
-    on = sum(p[i][i] * (1 - share[i]) for i in range(k)) / (k - 1) - po * pe
+    on = _sum(p[i][i] * (1 - share[i]) for i in range(k)) / (k - 1) - po * pe
     spread = (
-        sum(p[i][j] * (1 - (share[i] + share[j]) / 2) ** 2 for i in range(k) for j in range(k)) / (k - 1) ** 2
+        _sum(p[i][j] * (1 - (share[i] + share[j]) / 2) ** 2 for i in range(k) for j in range(k))
+        / (k - 1) ** 2
     )
     variance = (po * (1 - po) - 4 * rest * on + 4 * rest**2 * (spread - pe**2)) / (n * (1 - pe) ** 2)
     return _with_interval(ac1, variance, n)
@@ -240,11 +248,15 @@ def _specific(counts: Sequence[Sequence[int]], i: int) -> Estimate:
     return Estimate(value, max(0.0, value - half), min(1.0, value + half))
 
 
-def _with_interval(value: float, variance: float, n: int) -> Estimate:
+def _with_interval(exact: Fraction, variance: Fraction, n: int) -> Estimate:
+    value = float(exact)
     if n < 2:
         return Estimate(value, note="one case gives no interval")
-    # Rounding leaves dust of either sign where the variance is zero.
-    if variance < 1e-15:
+    if variance <= 0:
         return Estimate(value, note="no disagreement to estimate a variance from")
     half = float(stdtrit(n - 1, 0.975)) * math.sqrt(variance)
     return Estimate(value, max(-1.0, value - half), min(1.0, value + half))
+
+
+def _sum(parts: Iterable[Fraction]) -> Fraction:
+    return sum(parts, Fraction(0))

@@ -128,6 +128,16 @@ def test_undefined_is_said_and_never_shown_as_a_number(table):
     assert kappa.note
 
 
+@pytest.mark.parametrize(
+    "table", [[[88, 2], [0, 0]], [[88, 0], [2, 0]], [[19, 1], [0, 0]], [[0, 0], [7, 83]]]
+)
+def test_one_rater_who_never_varies_gives_kappa_zero_and_no_interval_of_dust(table):
+    """In floats 88/2/0/0 had one from -1.4e-07 to 1.4e-07, which a page showed as 0.00 to 0.00."""
+    found = agreement(table).kappa
+    assert (found.value, found.low, found.high) == (0, None, None)
+    assert "same verdict" in found.note
+
+
 def test_perfect_agreement_has_kappa_one_and_no_invented_interval():
     found = agreement([[10, 0], [0, 7]])
     assert found.kappa.value == found.ac1.value == 1

@@ -95,13 +95,15 @@ def calibration(
 ) -> None:
     """The pilot round: agreement by criterion, what its gate waits for; draw a round, name a cause, open the rest.
 
-    Candidates by number, verdicts of settled cases, no words of anybody.
+    Candidates by number, verdicts of settled cases, no words of anybody. The JSON also has drift over the study,
+    time per judgement and the machine as a rater.
     """
     from extract.study.database import StudyDatabase
     from extract.study.folder import StudyFolder
     from validate.review.accounts import one_active
     from validate.review.calibration import state
     from validate.review.calibration_acts import code, draw, open_gate
+    from validate.review.consistency import counted
 
     if action is not Act.show and not by:
         raise typer.BadParameter("the data manager's account that acts is needed", param_hint="--by")
@@ -130,6 +132,7 @@ def calibration(
                 open_gate(database, actor, reason=reason, request_id=request)
         with database.reading() as connection:
             told = state(connection, database.protocol).to_json()
+            told |= counted(connection, database.protocol)
     result(told, as_json, lambda: _lines(told, tongue()))
 
 

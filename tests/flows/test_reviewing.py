@@ -126,6 +126,9 @@ def test_the_pilot_by_the_command_line(queued, cohortlock, monkeypatch):
     opened = cohortlock(*act, "open", "--by", "may", "--reason", "read together", "--json").json
     assert opened["open"] is True
     assert (opened["gate"]["met"], opened["gate"]["author"]) == (False, "may")
+    assert [one["n"] for one in opened["drift"]["I2"]["thirds"]] == [7, 7, 6]
+    assert opened["pace"]["I2"] == {"n": 0, "interrupted": 0, "median": None, "low": None, "high": None}
+    assert {one["unknown"] for one in opened["raters"] if one["criterion"] == "I2"} == {20}
     said = cohortlock(*act).out
     assert "0.900" in said
     assert "true_ambiguity" in said

@@ -67,7 +67,10 @@ def _all(rule: Rule) -> Iterator[Rule]:
 
 
 def sources(protocol: Protocol, levels: Mapping[str, tuple[float, float]]) -> dict[str, Source]:
-    """Of each variable with such a criterion; not of one whose assumed mean and SD no normal distribution can leave."""
+    """Of each variable with such a criterion, but of one whose assumed mean and SD do not tell who is outside.
+
+    That is so where no normal distribution leaves them inside the limits, or only one whose own mean is outside.
+    """
     found = {}
     for id_, (low, high) in limits(protocol).items():
         if id_ in levels and (source := _source(*levels[id_], low, high)) is not None:
@@ -94,4 +97,6 @@ def _source(mean: float, sd: float, low: float, high: float) -> Source | None:
     solved = least_squares(off, np.array([mean, np.log(sd)]), xtol=1e-12, ftol=1e-12)
     if float(np.abs(solved.fun).max()) > 1e-6:
         return None
-    return Source(float(solved.x[0]), float(np.exp(solved.x[1])), low, high)
+    found = Source(float(solved.x[0]), float(np.exp(solved.x[1])), low, high)
+    # Where the limits leave most people outside, those inside say next to nothing of them.
+    return found if low < found.mean < high else None

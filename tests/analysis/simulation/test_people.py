@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from analysis.simulation.assumptions import parse
-from analysis.simulation.entry import limits
+from analysis.simulation.entry import limits, sources
 from analysis.simulation.people import World, draw, recorded_rate
 from analysis.simulation.simulated import _settled
 from extract.errors import AssumptionsInvalid
@@ -111,6 +111,12 @@ def test_those_let_in_by_their_first_value_fall_back_as_far_as_theory_says(proto
     assert people["vas_t0"].std() == pytest.approx(1.0, abs=0.03)
     assert source.mean < 5.4
     assert people["vas_delta"].mean() == pytest.approx(-0.5 * (5.5 - source.mean), abs=0.03)
+
+
+@pytest.mark.parametrize(("mean", "sd", "known"), [(6.45, 1.32, True), (5.3, 1.25, False), (4.5, 2.0, False)])
+def test_nobody_is_made_up_outside_the_limits(protocol, mean, sd, known):
+    """A spread as wide as the distance to the limit fits only people far outside it, of whom nothing was seen."""
+    assert bool(sources(protocol, {"vas": (mean, sd)})) is known
 
 
 def test_untreated_people_whose_values_go_together_have_correlated_changes(make_world):

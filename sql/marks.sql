@@ -1,10 +1,10 @@
 -- name: marks
--- purpose: for each patient what changes when a record of one table is added, changed or taken away
+-- purpose: for each patient how many records of one table there are, how many without a time of change, and the latest
 -- params: none
--- fills: {rows} the pack's SELECT with the columns that tell of a change; {marks} how they are summed up
+-- fills: {rows} the pack's SELECT
 -- grain: one row per patient
 -- phi: keys only
-SELECT t.patient_id, COUNT(*) AS n, {marks}
+SELECT t.patient_id, COUNT(*) AS n, COUNT(*) - COUNT(t.updated_at) AS mark, MAX(t.updated_at) AS latest
 FROM (
 {rows}
 ) t

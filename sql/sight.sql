@@ -1,8 +1,8 @@
 -- name: sight
--- purpose: a source table as it stands: how many rows, how many of each column are filled, and a stamp of all rows
+-- purpose: a source table as it stands: how many rows, and how many of each column are filled
 -- params: none
--- fills: {counts} COUNT of the columns that the pack reads; {stamp} a number that changes whenever a row does, or NULL
+-- fills: {counts} COUNT of the columns that the pack reads
 -- grain: one row
 -- phi: none
-SELECT COUNT(*) AS n, {stamp} AS stamp{counts}
+SELECT COUNT(*) AS n{counts}
 FROM {table} t

@@ -9,7 +9,7 @@ from typing import Final
 from extract.errors import SchemaDrift, SourceRefused
 from extract.his.engines.base import Engine
 
-__all__ = ["clock", "identity", "kinds", "stamps_rows"]
+__all__ = ["clock", "identity", "kinds", "stamps_rows", "unique_keys"]
 
 _FAMILIES: Final = (
     ("text", "char text clob string varchar2 nvarchar name enum bpchar uniqueidentifier uuid"),
@@ -41,6 +41,15 @@ _PLAIN: Final = """
 SELECT t.name FROM unnest(string_to_array(:names, ',')) AS t(name)
 JOIN pg_class c ON c.oid = to_regclass(t.name)
 WHERE c.relkind IN ('r', 'm') AND NOT c.relrowsecurity
+"""
+_UNIQUE: Final = """
+SELECT t.name, string_agg(CAST(a.attname AS TEXT), ',')
+FROM unnest(string_to_array(:names, ',')) AS t(name)
+JOIN pg_index i ON i.indrelid = to_regclass(t.name)
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)
+WHERE i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+  AND i.indnkeyatts = i.indnatts
+GROUP BY t.name, i.indexrelid
 """
 _CLOCKS: Final = {
     "postgresql": "SELECT to_char(LOCALTIMESTAMP, 'YYYY-MM-DD HH24:MI:SS')",
@@ -87,6 +96,15 @@ def stamps_rows(engine: Engine, tables: Sequence[str]) -> set[str]:
     if engine.product != "postgresql":
         return set()
     return {str(row[0]) for row in _asked(engine, _PLAIN, {"names": ",".join(tables)})}
+
+
+def unique_keys(engine: Engine, tables: Sequence[str]) -> dict[str, list[frozenset[str]]]:
+    """Table -> sets of columns (lower case) of which the server holds every combination to be there once."""
+    found: dict[str, list[frozenset[str]]] = {}
+    if engine.product == "postgresql":
+        for table, columns in _asked(engine, _UNIQUE, {"names": ",".join(tables)}):
+            found.setdefault(str(table), []).append(frozenset(str(columns).lower().split(",")))
+    return found
 
 
 def identity(engine: Engine, tables: Sequence[str]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from extract.errors import CohortlockError, WriteRight
+from extract.errors import CohortlockError, NotApproved, WriteRight
+from extract.his.approval import check_approved
 from extract.his.compile import candidates_sql
 from extract.his.drift import drift, source_tables
 from extract.his.encodings_sample import column_checks, term_checks
@@ -50,12 +51,12 @@ def _checks(folder: StudyFolder) -> Iterator[Check]:
     try:
         with source(site) as engine:
             yield _check("source", True, "the database answers")
-            yield from _live(engine, site, protocol)
+            yield from _live(engine, site, protocol, folder)
     except CohortlockError as error:
         yield _check(error.slug, False, str(error))
 
 
-def _live(engine: Engine, site: Site, protocol: Protocol) -> Iterator[Check]:
+def _live(engine: Engine, site: Site, protocol: Protocol, folder: StudyFolder) -> Iterator[Check]:
     problems = drift(engine, site)
     tables = source_tables(site)
     for problem in problems:
@@ -64,6 +65,13 @@ def _live(engine: Engine, site: Site, protocol: Protocol) -> Iterator[Check]:
         yield _check("schema", True, f"{len(tables)} source tables have every column that the pack reads")
     yield from _rights(engine, site, tables)
     yield from _hours(site)
+    try:
+        # Texts are patients' data: not one is read that nobody has allowed to be read.
+        said = check_approved(folder)
+    except NotApproved as error:
+        yield _check(error.slug, False, f"no text was looked at: {error}")
+        return
+    yield _check("approval", True, f"approved by {said.by}")
     if not problems:
         yield from column_checks(engine, site, protocol)
         yield from term_checks(engine, site, protocol)

@@ -15,7 +15,7 @@ from extract.his.looks import Sight
 from extract.his.mapping import reads
 from extract.his.sites import Site
 
-__all__ = ["canonical_of", "changed_since", "drift", "missing", "source_tables"]
+__all__ = ["canonical_of", "changed_since", "drift", "may_have_drifted", "missing", "source_tables"]
 
 _FEW: Final = 20
 """So few rows say nothing about a share."""
@@ -83,6 +83,22 @@ def changed_since(
     return {table: problems for table, problems in found.items() if problems}
 
 
+def may_have_drifted(now: Sight, share: float) -> bool:
+    """Whether a column may have lost so much since its values were counted that they have to be counted again.
+
+    At the worst each row that was lost had a value, and no row that came has one.  Where a tenth has moved,
+    what was counted says too little about what is there.
+    """
+    then = now.counted or 0
+    if now.lost * 10 > then or abs(now.rows - then) * 10 > then:
+        return True
+    return any(
+        (filled - now.lost) / max(now.rows, 1) < filled / then * (1 - share)
+        for filled in now.filled.values()
+        if filled >= _FEW
+    )
+
+
 def _changed(table: str, before: Sight, now: Sight, share: float) -> Iterator[str]:
     for column, kind in sorted(before.kinds.items()):
         if kind and now.kinds.get(column) and now.kinds[column] != kind:
@@ -93,7 +109,7 @@ def _changed(table: str, before: Sight, now: Sight, share: float) -> Iterator[st
     for column, filled in sorted(before.filled.items()):
         if filled < _FEW or column not in now.filled or now.rows < _FEW:
             continue
-        was, is_ = filled / before.rows, now.filled[column] / now.rows
+        was, is_ = filled / (before.counted or before.rows), now.filled[column] / (now.counted or now.rows)
         if is_ < was * (1 - share):
             yield f"column {table}.{column} was filled in {was:.0%} of the rows and is in {is_:.0%}"
 

@@ -24,7 +24,7 @@ from extract.his.windows import windows
 from extract.study.keywords import Matcher
 from extract.study.protocol import Protocol
 
-__all__ = ["column_checks", "kind_of", "term_checks", "verdict"]
+__all__ = ["column_checks", "kind_of", "samples", "term_checks", "verdict"]
 
 Check = dict[str, Any]
 
@@ -203,6 +203,12 @@ def _sampled(engine: Engine, site: Site, protocol: Protocol, table: str, names: 
             for name in names:
                 kinds[name].update(_kinds(batch.column(name).to_pylist(), charsets[name]))
     return [_Column(table, name, charsets[name], kinds[name]) for name in names]
+
+
+def samples(site: Site, protocol: Protocol) -> list[Statement]:
+    """What ``column_checks`` reads of each table that holds texts; the first of its years stands for all."""
+    named = [(table, texts_of(table)) for table in site.pack.tables]
+    return [next(_statements(site, protocol, table, names)) for table, names in named if names]
 
 
 def _kinds(values: Iterable[str | None], charset: str) -> Iterator[str]:

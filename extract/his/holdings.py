@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from extract.his.records import TABLES
 from extract.his.versions import content_hash
 
 __all__ = ["Batch", "Holdings", "Seen", "Stretch", "now"]
@@ -229,9 +230,17 @@ class Holdings:
 
         ``whole``: the run asked for the table of everybody, else only of those in ``asked``.
         """
-        within = "" if whole else " AND patient_id IN (SELECT a.patient_id FROM asked a WHERE a.tbl = :table)"
+        # Of a night the few who were asked lead to their records, not the table to all of its.
+        index, within = (
+            ("", "")
+            if whole
+            else (
+                " INDEXED BY record_by_patient",
+                " AND patient_id IN (SELECT a.patient_id FROM asked a WHERE a.tbl = :table)",
+            )
+        )
         self._db.execute(
-            "UPDATE record SET gone_run = :run, (last_seen, last_run) ="
+            f"UPDATE record{index} SET gone_run = :run, (last_seen, last_run) ="
             f" (SELECT {_LAST_SEEN}, {_LAST_RUN} FROM (SELECT record.last_seen, record.last_run, record.gone_run) r"
             f" LEFT JOIN run l ON l.run = r.last_run LEFT JOIN {_ENDED} e)"
             f" WHERE tbl = :table AND last_run <> :run AND gone_run IS NULL{within}",
@@ -358,9 +367,11 @@ class Holdings:
         """(table, 1 or 2) -> records of the current state."""
         return {
             (table, state): n
-            for table, state, n in self._db.execute(
-                "SELECT tbl, unlinked, COUNT(*) FROM record WHERE gone_run IS NULL AND followed = 0 AND unlinked > 0"
-                " GROUP BY tbl, unlinked"
+            for table in TABLES
+            for state, n in self._db.execute(
+                "SELECT unlinked, COUNT(*) FROM record WHERE tbl = ? AND gone_run IS NULL AND followed = 0"
+                " AND unlinked > 0 GROUP BY unlinked",
+                (table,),
             )
         }
 

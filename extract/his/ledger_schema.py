@@ -41,7 +41,8 @@ CREATE TABLE IF NOT EXISTS touched (
   tbl TEXT NOT NULL, patient_id TEXT NOT NULL, PRIMARY KEY (tbl, patient_id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS source (
   run TEXT NOT NULL, name TEXT NOT NULL, n INTEGER NOT NULL, stamp TEXT, kinds TEXT NOT NULL,
-  filled TEXT NOT NULL, PRIMARY KEY (run, name)) WITHOUT ROWID;
+  filled TEXT NOT NULL, counted INTEGER, lost INTEGER NOT NULL DEFAULT 0, low INTEGER,
+  fresh INTEGER NOT NULL DEFAULT 0, fresh_stamp INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (run, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS marks (
   run TEXT NOT NULL, tbl TEXT NOT NULL, kind TEXT NOT NULL, file TEXT NOT NULL,
   PRIMARY KEY (run, tbl)) WITHOUT ROWID;
@@ -96,6 +97,13 @@ _ADDED: Final = {
         "basis": "TEXT",
         "identity": "TEXT",
         "server_time": "TEXT",
+    },
+    "source": {
+        "counted": "INTEGER",
+        "lost": "INTEGER NOT NULL DEFAULT 0",
+        "low": "INTEGER",
+        "fresh": "INTEGER NOT NULL DEFAULT 0",
+        "fresh_stamp": "INTEGER NOT NULL DEFAULT 0",
     },
 }
 """Columns that came after the first version of the table."""

@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["Looks", "Sight"]
 
@@ -24,7 +25,17 @@ class Sight:
     kinds: dict[str, str]
     """Column that is read -> its kind: text, number, date, time, ...; "" where the server does not say."""
     filled: dict[str, int]
-    """Column that is read -> rows in which it is not NULL; empty where nobody counted."""
+    """Column that is read -> rows in which it is not NULL, when they were counted; empty where nobody did."""
+    counted: int | None = None
+    """How many rows there were when ``filled`` was counted; None: ``rows``."""
+    lost: int = 0
+    """Rows that have been changed or taken away since ``filled`` was counted."""
+    low: int | None = None
+    """The sign: the oldest transaction that was open; what is not in this look was written by it or a later one."""
+    fresh: int = 0
+    """Rows that are not older than the sign of the look before; """
+    fresh_stamp: int = 0
+    """The stamp of those alone."""
 
 
 class Looks:
@@ -38,40 +49,24 @@ class Looks:
     def see(self, run: str, sights: dict[str, Sight]) -> None:
         """The source tables as this run sees them."""
         self._db.executemany(
-            "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    run,
-                    name,
-                    one.rows,
-                    one.stamp,
-                    json.dumps(one.kinds, sort_keys=True),
-                    json.dumps(one.filled),
-                )
-                for name, one in sights.items()
-            ],
+            f"INSERT OR REPLACE INTO source (run, name, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            [(run, name, *_row(one)) for name, one in sights.items()],
         )
 
     def seen(self, run: str) -> dict[str, Sight]:
         """The source tables as a run saw them."""
-        rows = self._db.execute("SELECT name, n, stamp, kinds, filled FROM source WHERE run = ?", (run,))
-        return {
-            name: Sight(n, stamp, json.loads(kinds), json.loads(filled))
-            for name, n, stamp, kinds, filled in rows
-        }
+        rows = self._db.execute(f"SELECT name, {_COLUMNS} FROM source WHERE run = ?", (run,))  # noqa: S608 - fixed
+        return {name: _sight(*row) for name, *row in rows}
 
     def last_sound(self, before: str) -> dict[str, Sight]:
         """Each source table as it was last seen by a run before this one that did not stop it."""
         rows = self._db.execute(
-            "SELECT s.name, s.n, s.stamp, s.kinds, s.filled FROM source s JOIN run r ON r.run = s.run"
+            f"SELECT s.name, {_COLUMNS} FROM source s JOIN run r ON r.run = s.run"  # noqa: S608 - fixed
             " WHERE r.rowid < (SELECT rowid FROM run WHERE run = ?) AND r.state IN ('done', 'partial') AND NOT EXISTS"
             " (SELECT 1 FROM stopped t WHERE t.run = s.run AND t.tbl = 'source:' || s.name) ORDER BY r.rowid",
             (before,),
         )
-        return {
-            name: Sight(n, stamp, json.loads(kinds), json.loads(filled))
-            for name, n, stamp, kinds, filled in rows
-        }
+        return {name: _sight(*row) for name, *row in rows}
 
     def forget(self, run: str) -> None:
         """Drop what no run after this one can ask for: older marks, and sights that a later sound one has replaced."""
@@ -89,8 +84,8 @@ class Looks:
         self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)", (run, table, kind, file))
 
     def marks(self, run: str | None) -> dict[str, tuple[str, str]]:
-        """Table -> (kind, file) of a run."""
-        rows = self._db.execute("SELECT tbl, kind, file FROM marks WHERE run = ?", (run,))
+        """Table, or branch of one -> (kind, file) of a run; marks as an earlier program took them are none."""
+        rows = self._db.execute("SELECT tbl, kind, file FROM marks WHERE run = ? AND kind <> 'row'", (run,))
         return {table: (kind, file) for table, kind, file in rows}
 
     def files(self) -> set[str]:
@@ -162,3 +157,16 @@ class Looks:
                 " WHERE r.rowid > (SELECT MAX(rowid) - 100 FROM run) GROUP BY d.tbl"
             )
         )
+
+
+_COLUMNS = "n, stamp, kinds, filled, counted, lost, low, fresh, fresh_stamp"
+
+
+def _row(sight: Sight) -> tuple[object, ...]:
+    told = json.dumps(sight.kinds, sort_keys=True), json.dumps(sight.filled)
+    known = sight.counted, sight.lost, sight.low, sight.fresh, sight.fresh_stamp
+    return (sight.rows, sight.stamp, *told, *known)
+
+
+def _sight(n: int, stamp: str | None, kinds: str, filled: str, *known: Any) -> Sight:
+    return Sight(n, stamp, json.loads(kinds), json.loads(filled), *known)

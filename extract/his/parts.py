@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from extract.his.arrays import places, strings
 from extract.his.disk import keep, sha256
 from extract.his.landing import LANDED
 from extract.his.records import SCHEMAS
@@ -56,8 +57,8 @@ class Part:
     def write(self, batch: pa.RecordBatch, ids: list[str], found: list[str], rows: list[int]) -> None:
         """Add these rows of a batch."""
         landed = {
-            "record_id": pa.array(ids, pa.string()),
-            "version": pa.array(found, pa.string()),
+            "record_id": strings(ids),
+            "version": strings(found),
             "run": pa.repeat(pa.scalar(self.run), len(ids)),
             "source_table": batch.column("source_table"),
         }
@@ -66,7 +67,7 @@ class Part:
         if self._writer is None:
             self._temporary.parent.mkdir(parents=True, exist_ok=True)
             self._writer = pq.ParquetWriter(self._temporary, schema, compression="zstd")
-        self._writer.write_batch(pa.record_batch(columns, schema=schema).take(pa.array(rows)))
+        self._writer.write_batch(pa.record_batch(columns, schema=schema).take(places(rows)))
         self.rows += len(rows)
 
     def close(self) -> str:

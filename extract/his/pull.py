@@ -29,7 +29,8 @@ from extract.his.disk import alone, storage_faults
 from extract.his.drift import source_tables
 from extract.his.guard.watch import Guard, check_hours, stoppable
 from extract.his.ledger import Ledger, Run, Seen
-from extract.his.look import Look, clear_marks
+from extract.his.look import Look
+from extract.his.marks import clear_marks
 from extract.his.patients import Patients, searched_tables
 from extract.his.reading import Reading
 from extract.his.records import SCHEMAS
@@ -143,14 +144,15 @@ def _begun(ledger: Ledger, guard: Guard, protocol: Protocol, site: Site, *, full
         days > 0 and datetime.fromisoformat(f"{swept}+00:00") + timedelta(days=days) <= datetime.now(UTC)
     )
     last = ledger.last()
-    known = ledger.looks.marks(last) if last else {}
+    # A table of several branches has marks of each.
+    known = {name.partition(" ")[0] for name in ledger.looks.marks(last)} if last else set()
     return ledger.begin(
         scope,
         f"{site.pack.name} {site.pack.version}",
         protocol.hash,
         identity=f"{same} {_reading(site)}" if same else "",
         full=full,
-        night=not due and bool(same) and searched_tables(site, protocol) <= known.keys(),
+        night=not due and bool(same) and searched_tables(site, protocol) <= known,
         server_time=clock(engine),
     )
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract.his import compile as compiled
+from extract.his.arrays import places
 from extract.his.encodings import KEPT_BYTES, with_kept
 from extract.his.guard.watch import Guard
 from extract.his.holdings import Batch
@@ -101,6 +102,6 @@ class Reading:
         part.write(batch, ids, found, fresh)
         holdings.landed(part.name, ((ids[row], found[row]) for row in fresh))
         if self.since is not None and table in self.site.limits.trusted:
-            oldest = pc.min(batch.column("updated_at").take(pa.array(fresh))).as_py()
+            oldest = pc.min(batch.column("updated_at").take(places(fresh))).as_py()
             if oldest is not None and oldest < self.since:
                 self.ledger.looks.late(self.run.name, table, int((self.since - oldest).total_seconds()))

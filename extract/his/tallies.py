@@ -67,9 +67,12 @@ class Tallies:
         }
         named: dict[tuple[str, str], str] = {}
         ended = ledger.ended(run)
+        answered: dict[str, int] | None = None
         for count in self.site.pack.counts:
             told = self._carried(count, ended[0]) if self.run.mode == "night" and ended else None
-            number, which = told if told is not None else self._count(count)
+            if told is None and answered is None:
+                answered = self.look.counted()
+            number, which = told if told is not None else self._count(count, answered or {})
             found.setdefault(count.table, {})[count.reason] = number
             if which:
                 named[count.table, count.reason] = which
@@ -96,10 +99,12 @@ class Tallies:
             return None
         return (int(str(rows[0][0])) if rows else 0), (str(which[0][0]) if which else "")
 
-    def _count(self, count: Count) -> tuple[int | None, str]:
+    def _count(self, count: Count, answered: dict[str, int]) -> tuple[int | None, str]:
         gone = {source for source in self._reads(count) if f"source:{source}" in self.stopped}
         if not self.site.limits.count_scans or gone:
             return None, ""
+        if count.file in answered:
+            return answered[count.file], ""
         statement = compiled.Statement(count.file, count.sql, {})
         named = "which" in yields(count.sql, self.site.dialect, count.file)
         batch = self.guard.one(statement, compiled.NAMED if named else compiled.COUNTED)

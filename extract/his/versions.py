@@ -13,9 +13,11 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from extract.his.arrays import strings
+
 __all__ = ["content_hash", "versions", "written"]
 
-_LENGTHS: Final = pa.array(["-", *(f"{length}:" for length in range(4096))])
+_LENGTHS: Final = strings(["-", *(f"{length}:" for length in range(4096))])
 """Looked up, because writing each number anew costs as much as the value."""
 
 

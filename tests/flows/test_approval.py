@@ -105,6 +105,7 @@ def test_an_approval_is_of_the_statements_as_this_program_words_them(cohortlock,
 
     monkeypatch.setattr("extract.his.compile.study_query", noted)
     monkeypatch.setattr("extract.his.compile_nights.study_query", noted)
+    monkeypatch.setattr("extract.his.compile_marks.study_query", noted)
     assert cohortlock("approve", fresh, "--json").code == 0
     assert read <= set(QUERIES)
     assert {

@@ -10,7 +10,7 @@ years before 1) is NULL and counted, where the cursor would give up the whole st
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from io import BytesIO
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from extract.his.arrays import strings
 from extract.his.engines.base import NUMBER
 from extract.his.engines.forms import as_text, formed
 
-__all__ = ["batches", "copy_statement", "kinds"]
+__all__ = ["batches", "copy_statement", "drained", "kinds"]
 
 _TEXTS: Final = {18, 19, 25, 705, 1042, 1043}
 """OIDs of "char", name, text, unknown, bpchar and varchar."""
@@ -35,6 +36,9 @@ _ZONED: Final = r"^(19[1-9]\d|20[0-2]\d)-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-
 _BYTES: Final = 2**24
 """A batch is cut here, too: long notes would else fill the memory."""
 _LARGEST: Final = 2**31 - 2
+
+_ARRIVED: Final = 5000
+"""Rows that are held before they are looked at."""
 
 Load = Callable[[str], object]
 
@@ -55,6 +59,43 @@ def kinds(connection: Any, sql: str, binds: dict[str, object]) -> list[int]:
         whole = f"SELECT * FROM (\n{sql.rstrip().removesuffix(';')}\n) q LIMIT 0"  # noqa: S608 - the pack's own
         cursor.execute(whole, binds or None)
         return [column.type_code for column in cursor.description or ()]
+
+
+def drained(session: Any) -> Iterator[Any]:
+    """The rows of the COPY that a session has begun, with one wait for all that have arrived.
+
+    psycopg's own loop sets up a wait for every row, which costs more than the row.  Raises psycopg.Error.
+    """
+    from psycopg import errors, pq
+
+    ended, fault = False, None
+    while not ended:
+        found, ended = session.wait(_arrived(session.pgconn))
+        # How it ended is taken in before the last rows are given out: who leaves then leaves a session at rest.
+        while ended and (result := session.pgconn.get_result()) is not None:
+            if result.status != pq.ExecStatus.COMMAND_OK:
+                fault = errors.error_from_result(result)
+        yield from found
+    if fault is not None:
+        raise fault
+
+
+def _arrived(connection: Any) -> Generator[Any, Any, tuple[list[Any], bool]]:
+    """Rows, at least one before the end; whether they are the last.  Waits as psycopg's generators do."""
+    from psycopg.waiting import Wait
+
+    found: list[Any] = []
+    while len(found) < _ARRIVED:
+        size, row = connection.get_copy_data(1)
+        if size > 0:
+            found.append(row)
+        elif size < 0 or found:
+            return found, size < 0
+        else:
+            while not (yield Wait.R):
+                continue
+            connection.consume_input()
+    return found, False
 
 
 def batches(
@@ -114,9 +155,7 @@ def _texts(held: BytesIO, width: int) -> list[pa.Array]:
     try:
         return read(pa.string())
     except pa.ArrowInvalid:
-        return [
-            pa.array([as_text(v) for v in column.to_pylist()], pa.string()) for column in read(pa.binary())
-        ]
+        return [strings([as_text(v) for v in column.to_pylist()]) for column in read(pa.binary())]
 
 
 def _loader(connection: Any, oid: int) -> Load:
@@ -165,6 +204,8 @@ def _quick(texts: pa.Array, oid: int, field: pa.Field, zone: ZoneInfo) -> pa.Arr
     is_number = bool(field.metadata) and field.metadata.get(b"form") == NUMBER[b"form"]
     if oid in _INTEGERS and (is_number or pa.types.is_string(wanted)):
         return texts
+    if oid in _INTEGERS and pa.types.is_integer(wanted):
+        return pc.cast(texts, wanted)
     if not pa.types.is_temporal(wanted) or pa.types.is_date(wanted) != (oid == _DATE):
         return None
     try:

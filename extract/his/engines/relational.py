@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from extract.errors import CohortlockError, DriverMissing, SchemaDrift, SiteInvalid, SourceUnreachable
 from extract.his.engines.base import unwatched
 from extract.his.engines.binds import for_psycopg, for_sqlalchemy, is_term, names
-from extract.his.engines.copied import batches, copy_statement, kinds
+from extract.his.engines.copied import batches, copy_statement, drained, kinds
 from extract.his.engines.dialects import day_bind
 from extract.his.engines.faults import connection_fault, query_fault, text_fault
 from extract.his.engines.forms import formed
@@ -209,11 +209,11 @@ class RelationalEngine:
         if text not in self._kinds:
             self._kinds = {text: kinds(session, text, binds)}
         copying = session.cursor().copy(copy_statement(session, text), binds or None)
-        rows = iter(copying.__enter__())
+        copying.__enter__()
         # Left early, psycopg cancels it and reads to its end.
         held.append(lambda: copying.__exit__(*sys.exc_info()))
         yield from batches(
-            rows,
+            drained(session),
             session,
             self._kinds[text],
             schema,

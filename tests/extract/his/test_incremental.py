@@ -21,6 +21,8 @@ from extract.his.asked import asked_offline
 from extract.his.compile import Statement
 from extract.his.guard.watch import Guard
 from extract.his.landing import Landing
+from extract.his.looks import Sight
+from extract.his.marks import few
 from extract.his.pull import PullReport, pull
 from extract.his.records import TABLES
 from extract.his.sites import load_site
@@ -30,6 +32,10 @@ from extract.synthetic.nights import next_night
 from extract.synthetic.schema import create_tables
 
 OURS = ["first_seen", "last_seen", "run", "updated_at"]
+BESIDE = [
+    ("lab_test_master", "test_no"), ("jhmr_file_content_text", "file_unique_id"), ("pat_id_merge", "patient_id"),
+    ("exam_report", "exam_no"),
+]  # fmt: skip
 PEOPLE = [f"{n:03}" for n in range(1, 13)]
 ALLOWED = '\n[safety]\nallow_write_right = "a test"\n'
 
@@ -58,17 +64,23 @@ def database(postgres_url: str) -> Iterator[str]:
 
 
 class Hospital:
-    """A dozen patients on PostgreSQL, to whom anything may happen, and most of it wrong."""
+    """A dozen patients on PostgreSQL, to whom anything may happen, and most of it wrong.
 
-    def __init__(self, url: str, seed: int) -> None:
+    ``keyed``: what is looked up beside a row is there once, as where a hospital's tables have their keys.
+    """
+
+    def __init__(self, url: str, seed: int, *, keyed: bool = False, rows: int = 30) -> None:
         self.db = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+        self.slow = psycopg.connect(url.replace("+psycopg", ""))
         self.dice = random.Random(seed)
         self.serial = 0
         for statement in create_tables():
             self.db.execute(statement)
+        for table, column in BESIDE if keyed else ():
+            self.db.execute(f"CREATE UNIQUE INDEX ON {table} ({column})")
         for patient in PEOPLE:
             self.db.execute("INSERT INTO pat_master_index (patient_id, sex) VALUES (%s, '男')", (patient,))
-        for _ in range(30):
+        for _ in range(rows):
             self._visit()
             self._note()
             self._request()
@@ -76,6 +88,7 @@ class Hospital:
 
     def close(self) -> None:
         """Let the database go."""
+        self.slow.close()
         self.db.close()
 
     def _number(self) -> int:
@@ -149,9 +162,12 @@ class Hospital:
 
     def happens(self) -> None:
         """One thing of a night; no row of it says when it was changed."""
-        kind = self.dice.randrange(13)
+        kind = self.dice.randrange(16)
         if kind < 5:
             (self._visit, self._note, self._request, self._result, self._stay)[kind]()
+            return
+        if kind > 12:
+            (self._document, self._deleted_and_back, self._meanwhile)[kind - 13]()
             return
         table, column, value = [
             ("lab_result", "result", str(self._number())),
@@ -175,18 +191,67 @@ class Hospital:
         else:
             self.db.execute("DELETE FROM pat_id_merge WHERE ctid = %s", (self._ctid("pat_id_merge"),))
 
+    def _document(self) -> None:
+        """A document, whose text may come on a later night."""
+        no = f"F{self._number()}"
+        self.db.execute(
+            "INSERT INTO jhmr_file_index (file_unique_id, patient_id, topic, caption_date_time) VALUES (%s, %s, '病程', %s)",
+            (no, self._patient(), self._day()),
+        )
+        waiting = self._row(
+            "SELECT file_unique_id FROM jhmr_file_index f WHERE NOT EXISTS"
+            " (SELECT 1 FROM jhmr_file_content_text t WHERE t.file_unique_id = f.file_unique_id)"
+        )
+        if waiting and self.dice.random() < 0.6:
+            self.db.execute("INSERT INTO jhmr_file_content_text VALUES (%s, '腰痛')", waiting)
+
+    def _deleted_and_back(self) -> None:
+        """Rows are deleted, and the same or others come instead: as many rows as before."""
+        table = self.dice.choice(["lab_result", "outp_mr", "clinic_master", "jhmr_file_index"])
+        rows = self.db.execute(f"SELECT * FROM {table}").fetchall()
+        taken = self.dice.sample(sorted(rows, key=str), min(len(rows), 2))
+        with self.db.transaction():
+            for row in taken:
+                named = [
+                    column.name
+                    for column in self.db.execute(f"SELECT * FROM {table} LIMIT 0").description or ()
+                ]
+                same = " AND ".join(f"{name} IS NOT DISTINCT FROM %s" for name in named)
+                self.db.execute(f"DELETE FROM {table} WHERE {same}", row)
+            for row in taken[: self.dice.choice([1, 2])]:
+                other = [
+                    self._patient() if value in PEOPLE and self.dice.random() < 0.5 else value
+                    for value in row
+                ]
+                self.db.execute(f"INSERT INTO {table} VALUES ({', '.join('%s' for _ in row)})", other)
+
+    def _meanwhile(self) -> None:
+        """A transaction that was open during a pull ends; another begins, and writes what only a later pull can see."""
+        self.slow.commit()
+        self.slow.execute(
+            "INSERT INTO lab_result (test_no, item_no, print_order, report_item_name, result)"
+            " SELECT test_no, %s, 1, 'ESR', '30' FROM lab_test_master ORDER BY test_no LIMIT 1",
+            (self._number(),),
+        )
+        found = self.slow.execute(
+            "SELECT ctid FROM jhmr_file_content_text FOR UPDATE SKIP LOCKED LIMIT 1"
+        ).fetchone()
+        if found:
+            self.slow.execute("DELETE FROM jhmr_file_content_text WHERE ctid = %s", found)
+
     def _ctid(self, table: str) -> object:
         return (self._row(f"SELECT ctid FROM {table}") or ("(0,0)",))[0]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("seed", "keyed"), [(1, False), (2, True), (3, True)])
 def test_whatever_happens_the_state_of_a_night_is_that_of_a_fresh_full_pull(
-    seed: int, database: str, studies: Callable[..., StudyFolder], tmp_path: Path
+    seed: int, keyed: bool, database: str, studies: Callable[..., StudyFolder], tmp_path: Path
 ) -> None:
-    """Corrections, deletions, keys that come twice, patients merged and parted, records of another's visit."""
+    """Corrections, deletions, rows that come back as others', keys that come twice, transactions that were open
+    during a pull, patients merged and parted, records of another's visit; where keys hold and where they do not."""  # noqa: D205, D209
     limits = "key_batch = 3\nsweep_days = 0\nwindow = 'year'\ndrift_share = 1.0" + ALLOWED
     chain = studies(tmp_path / "chain", database, limits=limits)
-    with closing(Hospital(database, seed)) as hospital:
+    with closing(Hospital(database, seed, keyed=keyed)) as hospital:
         pull(chain)
         asked = []
         for night in range(6):
@@ -237,15 +302,70 @@ def test_a_night_without_changes_asks_for_no_chart_and_writes_no_file(
     assert {kind.partition(" ")[0] for kind in kinds} == {"sight"}
 
 
+def sent(report: PullReport) -> set[str]:
+    """The names of the statements of a pull."""
+    return {line["name"] for line in json.loads(Path(report.load).read_text(encoding="utf-8"))["statements"]}
+
+
+@pytest.mark.parametrize("lost", [None, "lab_result", "lab_test_master"])
+def test_a_few_new_rows_are_looked_up_alone_until_somebody_else_has_lost_one(
+    lost: str | None, database: str, studies: Callable[..., StudyFolder], tmp_path: Path
+) -> None:
+    """...be there as many rows as before: then everybody's marks are compared, and it is found."""
+    limits = "sweep_days = 0\ndrift_share = 1.0" + ALLOWED
+    chain = studies(tmp_path / "chain", database, limits=limits)
+    with closing(Hospital(database, 8, keyed=True, rows=0)) as hospital:
+        db = hospital.db
+        for patient in ("001", "002"):
+            for no in "ABC":
+                named = {"no": f"{patient}{no}", "patient": patient}
+                db.execute(
+                    "INSERT INTO lab_test_master (test_no, patient_id, spcm_sample_date_time, result_status)"
+                    " VALUES (%(no)s, %(patient)s, '2023-01-01', '4')", named,
+                )  # fmt: skip
+                db.execute("INSERT INTO lab_result (test_no, item_no, print_order, report_item_name, result)"
+                           " VALUES (%(no)s, 1, 1, 'ESR', '9')", named)  # fmt: skip
+            db.execute("INSERT INTO clinic_master (visit_date, visit_no, patient_id) VALUES ('2023-01-01', %s, %s)",
+                       (int(patient) + 900, patient))  # fmt: skip
+            db.execute("INSERT INTO outp_mr (patient_id, visit_date, visit_no, ordinal, illness_desc)"
+                       " VALUES (%s, '2023-01-01', %s, 1, '腰痛')", (patient, int(patient) + 900))  # fmt: skip
+        pull(chain)
+        db.execute("UPDATE lab_result SET result = '77' WHERE test_no = '001A'")
+        db.execute("INSERT INTO lab_result (test_no, item_no, print_order, report_item_name, result)"
+                   " VALUES ('001B', 2, 1, 'ESR', '8')")  # fmt: skip
+        if lost:
+            db.execute(f"DELETE FROM {lost} WHERE test_no = '002C'")
+        report = pull(chain)
+        whole = {name for name in sent(report) if name.startswith(("moved lab", "marks lab"))}
+        # A request that is gone leaves its results without a patient: the new rows alone cannot tell whose they were.
+        assert whole == {None: {"moved lab"}, "lab_result": {"moved lab", "marks lab"}}.get(
+            lost, {"marks lab"}
+        )
+        fresh = studies(tmp_path / "fresh", database, limits=limits)
+        assert state(chain, report) == state(fresh, pull(fresh))
+        assert report.records["lab"]["gone"] == (1 if lost else 0)
+        assert report.records["lab"]["new"] == report.records["lab"]["changed"] == 1
+
+
+def test_signs_too_far_apart_say_nothing() -> None:
+    """Numbers of transactions begin anew; so does a server that lost its last ones, and then looks younger."""
+    then = Sight(5000, "9", {}, {}, low=1000)
+    assert few(then, Sight(5000, "9", {}, {}, low=1000, fresh=250))
+    assert not few(then, Sight(50000, "9", {}, {}, low=1000, fresh=2501))
+    assert not few(then, Sight(5000, "9", {}, {}, low=1000 + 2**31))
+    assert not few(then, Sight(5000, "9", {}, {}, low=999))
+    assert not few(Sight(5000, "9", {}, {}), Sight(5000, "9", {}, {}, low=1000))
+
+
 def test_nothing_is_sent_that_the_approval_card_does_not_show(
     database: str, studies: Callable[..., StudyFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """...to the letter but for the number of keys, over a first pull and nights in which everything happens."""
-    sent: dict[str, str] = {}
+    texts: dict[str, str] = {}
     stream = Guard.stream
 
     def noted(guard: Guard, statement: Statement, *given: object) -> object:
-        sent[re.sub(r":k\d+(, :k\d+)*", ":k", statement.sql)] = statement.name
+        texts[re.sub(r":k\d+(, :k\d+)*", ":k", statement.sql)] = statement.name
         return stream(guard, statement, *given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Guard, "stream", noted)
@@ -257,10 +377,21 @@ def test_nothing_is_sent_that_the_approval_card_does_not_show(
                 hospital.happens()
             pull(chain)
     allowed = {re.sub(r":k\d+(, :k\d+)*", ":k", one["sql"]) for one in shown}
-    assert [name for sql, name in sent.items() if sql not in allowed] == []
-    kinds = {name.split()[0] for name in sent.values()}
-    assert {"sight", "marks", "mergers", "strays", "visits", "candidates", "chart", "window_totals"} <= kinds
-    assert {"strays document of some", "candidates of some"} <= set(sent.values())
+    assert [name for sql, name in texts.items() if sql not in allowed] == []
+    kinds = {name.split()[0] for name in texts.values()}
+    assert {
+        "sight",
+        "marks",
+        "mergers",
+        "strays",
+        "visits",
+        "candidates",
+        "chart",
+        "window_totals",
+        "moved",
+        "filled",
+    } <= kinds
+    assert {"strays document of some", "candidates of some"} <= set(texts.values())
     offline = {(one.statement.name, one.en) for one in asked_offline(load_site(chain), chain.protocol())}
     assert offline == {(one["name"], one["times"]["en"]) for one in shown}
 

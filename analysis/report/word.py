@@ -25,9 +25,10 @@ from docx.oxml.ns import nsdecls, qn
 from docx.shared import Cm, Pt
 
 from analysis.dataset import Locked
-from analysis.report.cells import Cell, Num, Piece, Row, Sheet, Sym, plain
+from analysis.report.cells import Cell, Num, Piece, Sheet, Sym, plain
 from analysis.report.numbers import shown
 from analysis.report.page import Drawing, Part
+from analysis.report.word_layout import WIDTH, Line, grid_of, parts_of, widths_of
 from analysis.report.wording import LANGUAGES, Language, say
 from analysis.results import Results
 
@@ -35,14 +36,10 @@ __all__ = ["unlike", "write_word"]
 
 _LATIN: Final = "Times New Roman"
 _SONG, _HEI = "宋体", "黑体"
-_WIDTH: Final = 9638  # twips between the margins: A4 less 2 cm on each side
 _THICK, _THIN = 12, 6  # eighths of a point: the three lines
-_WIDEST, _LEAST, _AIR = 30, 9, 2
-_NARROW, _LINE = 13, 96  # characters: the widest column of numbers, and a line of them all
 _STAMP: Final = (1980, 1, 1, 0, 0, 0)
 _NAMED: Final = re.compile(r"n\d+_r(\d+)_(\w+)")
 _DRAWN: Final = re.compile(r"\[sha256 ([0-9a-f]{64})\]")
-_WHOLE: Final = 34  # lines of a table that surely fit on a page with its captions
 _GAP: Final = "\N{EN SPACE}"
 _SMALL: Final = 17  # half points
 
@@ -100,25 +97,41 @@ class _Writer:
 
     def sheet(self, sheet: Sheet) -> None:
         """A three-line table with its captions above and its notes below."""
-        self.caption(sheet.caption, sheet.other, above=True)
-        grid = list(_grid([*sheet.head, *sheet.body]))
-        widths = _widths(grid)
+        grid = list(grid_of([*sheet.head, *sheet.body]))
+        widths = widths_of(grid)
+        first = len(sheet.head)
+        for part in parts_of(grid, first, widths):
+            if part.start == first:
+                self.caption(sheet.caption, sheet.other, above=True)
+            else:
+                self._continued(sheet.name)
+            ruled = [place >= first and sheet.body[place - first].rule for place in range(len(grid))]
+            self._table(grid[:first], [(grid[place], ruled[place]) for place in part], widths)
+        for note in sheet.notes:
+            self.paragraph(note, size=16, more=_spacing(30, 0))
+
+    def _continued(self, name: str) -> None:
+        """The mark over the part of a table that stands on the next page."""
+        words = f"续表{name}" if self.language == "zh" else f"Table {name} (continued)"
+        more = f'<w:keepNext/><w:pageBreakBefore/>{_spacing(0, 60)}<w:jc w:val="right"/>'
+        self.add(f"<w:p {nsdecls('w')}><w:pPr>{more}</w:pPr>{_text(words, 18, bold=True)}</w:p>")
+
+    def _table(self, head: Sequence[Line], body: Sequence[tuple[Line, bool]], widths: Sequence[int]) -> None:
+        """One part of a table, on one page: heading rows, body, the three lines."""
         rows = []
-        for place, line in enumerate(grid):
-            top = _THICK if place == 0 else (_THIN if place == len(sheet.head) else 0)
-            ruled = place >= len(sheet.head) and sheet.body[place - len(sheet.head)].rule
-            edge = (top or (4 if ruled else 0), _THICK if place == len(grid) - 1 else 0)
-            # A table that fits on a page is not torn: each row but the last stays with the next.
-            held = _lines(grid, widths) <= _WHOLE and place < len(grid) - 1
-            rows.append(self._row(line, widths, edge, head=place < len(sheet.head), held=held))
+        lines = [*((line, False) for line in head), *body]
+        for place, (line, ruled) in enumerate(lines):
+            top = _THICK if place == 0 else (_THIN if place == len(head) else 0)
+            last = place == len(lines) - 1
+            edge = (top or (4 if ruled else 0), _THICK if last else 0)
+            # What fits on a page is not torn: each row but the last stays with the next.
+            rows.append(self._row(line, widths, edge, head=place < len(head), held=not last))
         columns = "".join(f'<w:gridCol w:w="{w}"/>' for w in widths)
         self.add(
-            f'<w:tbl {nsdecls("w")}><w:tblPr><w:tblW w:w="{_WIDTH}" w:type="dxa"/><w:jc w:val="center"/>'
+            f'<w:tbl {nsdecls("w")}><w:tblPr><w:tblW w:w="{WIDTH}" w:type="dxa"/><w:jc w:val="center"/>'
             '<w:tblLayout w:type="fixed"/><w:tblCellMar><w:left w:w="50" w:type="dxa"/><w:right w:w="50" w:type="dxa"/>'
             f"</w:tblCellMar></w:tblPr><w:tblGrid>{columns}</w:tblGrid>{''.join(rows)}</w:tbl>"
         )
-        for note in sheet.notes:
-            self.paragraph(note, size=16, more=_spacing(30, 0))
 
     def _row(
         self,
@@ -195,58 +208,6 @@ def _text(words: str, size: int = 0, bold: bool = False, more: str = "") -> str:
     slant, raised = (more, "") if more == "<w:i/>" else ("", more)
     shape = f"{'<w:b/>' if bold else ''}{slant}{sized}{raised}"
     return f'<w:r><w:rPr>{shape}</w:rPr><w:t xml:space="preserve">{escape(words)}</w:t></w:r>'
-
-
-def _grid(rows: Sequence[Row]) -> Iterator[list[tuple[Cell, str]]]:
-    """Each row with a cell in every column: what a tall cell covers stands as ``inside``."""
-    width = max(sum(c.span for c in r.cells) for r in rows)
-    covered = [0] * width
-    for row in rows:
-        line: list[tuple[Cell, str]] = []
-        own = iter(row.cells)
-        while len(line) < width:
-            if covered[len(line)]:
-                covered[len(line)] -= 1
-                line.append((Cell(), "inside"))
-                continue
-            cell = next(own, Cell())
-            if cell.rows > 1:
-                covered[len(line)] = cell.rows - 1
-            line.append((cell, "start" if cell.rows > 1 else ""))
-        yield line
-
-
-def _widths(grid: Sequence[Sequence[tuple[Cell, str]]]) -> list[int]:
-    """Column widths in twips by their longest text, within limits; a Chinese character counts twice."""
-    longest = [
-        max(
-            _LEAST,
-            *(
-                min(_WIDEST, _AIR + sum(2 if ord(c) > 0x2FFF else 1 for c in plain(line[i][0].pieces)))
-                for line in grid
-            ),
-        )
-        for i in range(len(grid[0]))
-    ]
-    # Narrow columns hold numbers and keep what they need; the wide ones share the rest.
-    narrow = {i: n * _WIDTH // _LINE for i, n in enumerate(longest) if n <= _NARROW}
-    left = _WIDTH - sum(narrow.values())
-    wide = sum(n for i, n in enumerate(longest) if i not in narrow)
-    if not wide or left < _WIDTH // 3:
-        return [_WIDTH * n // sum(longest) for n in longest]
-    return [narrow[i] if i in narrow else left * n // wide for i, n in enumerate(longest)]
-
-
-def _lines(grid: Sequence[Sequence[tuple[Cell, str]]], widths: Sequence[int]) -> int:
-    """About how many lines a table has, cells that wrap included; a Chinese character counts twice."""
-
-    def wrapped(cell: Cell, width: int) -> int:
-        size = sum(2 if ord(c) > 0x2FFF else 1 for c in plain(cell.pieces))
-        return -(-size * _WIDTH // (width * _LINE)) if size else 1
-
-    return sum(
-        max(wrapped(cell, width) for (cell, _), width in zip(line, widths, strict=True)) for line in grid
-    )
 
 
 def _fonts(document: Draft) -> None:

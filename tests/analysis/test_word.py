@@ -98,6 +98,32 @@ def test_tables_have_three_lines_and_no_others_but_between_groups(documents, lan
         assert sum(any(size == "12" for _, size in edge) for edge in edges) == 2
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_table_that_goes_on_overleaf_says_so_and_repeats_its_head(documents, language):
+    """续表 over each later part, on a new page; every part fits on one and no row is lost or printed twice."""
+    body = list(documents[language].element.body)
+    marks = [
+        (place, re.fullmatch(r"续表(\d+)|Table (\d+) \(continued\)", text_of(block)))
+        for place, block in enumerate(body)
+    ]
+    marks = [(place, found[1] or found[2]) for place, found in marks if found]
+    assert len(marks) >= 3
+    for place, number in marks:
+        assert body[place].find(f".//{qn('w:pageBreakBefore')}") is not None
+        before, after = body[place - 1], body[place + 1]
+        heads = [[text_of(c) for c in t.find(qn("w:tr")).iter(qn("w:tc"))] for t in (before, after)]
+        assert heads[0] == heads[1]
+        own = [
+            i for i, b in enumerate(body[:place]) if re.match(rf"(表|Table ){number}[　\u2002]", text_of(b))
+        ]
+        assert own
+    for block in body:
+        if block.tag == qn("w:tbl"):
+            rows = list(block.iter(qn("w:tr")))
+            held = [row.find(f".//{qn('w:keepNext')}") is not None for row in rows]
+            assert held == [True] * (len(rows) - 1) + [False]
+
+
 def test_the_hash_is_in_the_foot_of_every_page_with_its_number(documents, simulated):
     for document in documents.values():
         for section in document.sections:

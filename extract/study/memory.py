@@ -35,6 +35,8 @@ _KEYS: Final = {
     "arbitration": "patient_id",
     "entry": "patient_id",
     "resolution": "patient_id",
+    "calibration_round": "id",
+    "calibration_gate": "id",
 }
 """Tables that are remembered, and the column by which their rows are asked for."""
 
@@ -160,7 +162,7 @@ def _continued(held: _Held, connection: Connection) -> tuple[_Held, Head] | None
         newest = Head(found[-1].seq, found[-1].hash)
         wrote = {row.table_name for row in found[1:]} & _KEYS.keys()
     if newest.seq > start.seq:
-        held.add({name: rows(connection, _AFTER[name].params(last=start.seq)) for name in wrote}, newest)
+        held.add({name: rows(connection, _AFTER[name], {"last": start.seq}) for name in wrote}, newest)
     return held, newest
 
 

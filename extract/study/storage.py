@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -186,8 +187,10 @@ def fault(error: SQLAlchemyError, url: URL) -> CohortlockError:
     )
 
 
-def rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
-    """What ``query`` finds, as plain dicts by column name."""
-    found = connection.execute(query)
+def rows(
+    connection: Connection, query: Select[Any], values: Mapping[str, object] | None = None
+) -> list[dict[str, Any]]:
+    """What ``query`` finds, as plain dicts by column name; ``values`` of its parameters, where it has any."""
+    found = connection.execute(query, values)
     names = list(found.keys())
     return [dict(zip(names, row, strict=True)) for row in found.all()]

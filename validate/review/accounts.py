@@ -50,7 +50,7 @@ _NEWEST: Final = (
 def one_active(connection: Connection, account_id: str) -> Account | None:
     """The account of this id as it is now; None when there is none that may act."""
     known = remembered(connection, account, account_id)
-    found = rows(connection, _NEWEST.params(account=account_id)) if known is None else known
+    found = rows(connection, _NEWEST, {"account": account_id}) if known is None else known
     return _account(found[-1]) if found and found[-1]["active"] else None
 
 

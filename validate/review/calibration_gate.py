@@ -14,6 +14,7 @@ from sqlalchemy import Connection, exists, select
 
 from extract.errors import Refused
 from extract.study.database import StudyDatabase
+from extract.study.memory import remembered
 from extract.study.tables import calibration_gate, calibration_round
 
 __all__ = ["confined", "pass_gate"]
@@ -30,10 +31,12 @@ def confined(db: StudyDatabase, connection: Connection) -> frozenset[int] | None
     """
     if db.protocol.review.pilot is None or db in _OPEN:
         return None
-    drawn = connection.scalars(_CASES).all()
+    known = remembered(connection, calibration_round)
+    drawn = connection.scalars(_CASES).all() if known is None else [row["cases"] for row in known]
     if not drawn:
         return None
-    if connection.scalar(_OPENED):
+    opened = remembered(connection, calibration_gate)
+    if connection.scalar(_OPENED) if opened is None else opened:
         _OPEN.add(db)
         return None
     return frozenset(number for cases in drawn for number in json.loads(cases))

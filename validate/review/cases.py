@@ -285,7 +285,9 @@ def _states(connection: Connection, patient_id: str | None) -> Sequence[Mapping[
         return [
             {**newest[one["patient_id"]], "number": one["id"]} for one in known if one["patient_id"] in newest
         ]
-    return rows(connection, _ALL_STATES if patient_id is None else _STATE_OF_ONE.params(patient=patient_id))
+    if patient_id is None:
+        return rows(connection, _ALL_STATES)
+    return rows(connection, _STATE_OF_ONE, {"patient": patient_id})
 
 
 def case_of(held: Candidate, given: Iterable[Opinion], ruled: Iterable[Ruling]) -> Case:
@@ -313,7 +315,7 @@ def rows_of(connection: Connection, table: Table, patient_id: str | None) -> Seq
         return known
     if patient_id is None:
         return rows(connection, select(table).order_by(table.c.id))
-    return rows(connection, _ROWS_OF_ONE[table.name].params(patient=patient_id))
+    return rows(connection, _ROWS_OF_ONE[table.name], {"patient": patient_id})
 
 
 def _quotes(text: str) -> tuple[Quote, ...]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 
 from extract.errors import NotFound, Refused
 from extract.study.audit import canonical
@@ -27,6 +27,8 @@ from validate.review.rules import Account, Action, Verdict, open_for
 __all__ = ["Checked", "Given", "arbitrate", "check", "decide", "decide_all"]
 
 _LONGEST: Final = 4000
+_REQUESTS: Final[BindParameter[list[str]]] = bindparam("requests", expanding=True)
+_BY_REQUEST: Final = {t.name: select(t).where(t.c.request_id.in_(_REQUESTS)) for t in (decision, arbitration)}
 
 Quoted = Quote | Mapping[str, Any]
 
@@ -283,8 +285,8 @@ def _quotes(quotes: Iterable[Quoted], texts: Mapping[str, str]) -> tuple[Quote, 
 
 
 def _replayed(writer: Writer, table: Any, requests: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    query = select(table).where(table.c.request_id.in_(requests))
-    return {row["request_id"]: row for row in rows(writer.connection, query)}
+    found = rows(writer.connection, _BY_REQUEST[table.name], {"requests": [*requests]})
+    return {row["request_id"]: row for row in found}
 
 
 def _same(row: Mapping[str, Any], mine: bool, patient_id: str, criterion: str, verdict: Verdict) -> None:

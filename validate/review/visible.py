@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from extract.study.storage import rows
 from extract.study.tables import decision
@@ -18,6 +19,14 @@ from validate.review.cases import Case, Opinion, Ruling, case
 from validate.review.rules import Account, Phase, Role, Viewer, sees_opinion
 
 __all__ = ["Shown", "shown"]
+
+
+_AUTHORS: Final[BindParameter[list[str]]] = bindparam("authors", expanding=True)
+_BY_AUTHORS: Final = (
+    select(decision)
+    .where(decision.c.patient_id == bindparam("patient"), decision.c.reviewer.in_(_AUTHORS))
+    .order_by(decision.c.id)
+)
 
 
 @dataclass(frozen=True)
@@ -41,13 +50,8 @@ def shown(
     found = found or case(connection, patient_id)
     viewer = Viewer(account, found.candidate.ever)
     authors = sorted(author for author in found.candidate.ever if sees_opinion(viewer, author, found.phase))
-    query = (
-        select(decision)
-        .where(decision.c.patient_id == patient_id, decision.c.reviewer.in_(authors))
-        .order_by(decision.c.id)
-    )
     standing: dict[tuple[str, int], Opinion] = {}
-    for row in rows(connection, query):
+    for row in rows(connection, _BY_AUTHORS, {"patient": patient_id, "authors": authors}):
         opinion = Opinion.of(row)
         if found.candidate.criterion_hashes.get(opinion.criterion) == opinion.evidence_hash:
             standing[opinion.criterion, opinion.slot] = opinion

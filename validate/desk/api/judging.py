@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
 from validate.desk.api import models
 from validate.desk.api.token import by_token
@@ -76,7 +77,7 @@ def keep(
     kept = judgement.keep(
         room(request), account, number, criterion, sent.verdict, sent.reason, _quotes(sent.quotes)
     )
-    return models.Kept(criterion=criterion, mine=_draft(kept))
+    return _answer(models.Kept(criterion=criterion, mine=_draft(kept)))
 
 
 @router.delete("/drafts/{criterion}", response_model=models.Kept, tags=["review"])
@@ -95,7 +96,7 @@ def hand_in(request: Request, number: models.Number, sent: models.HandIn, accoun
     if sent.opinions is not None:
         given = [Given(o.criterion, o.verdict, o.reason, _quotes(o.quotes)) for o in sent.opinions]
     judgement.hand_in(room(request), account, number, given, request_id=sent.request)
-    return judgement_of(request, number, account)
+    return _answer(judgement_of(request, number, account))
 
 
 @router.get("/arbitration", response_model=models.Arbitration, tags=["arbitration"])
@@ -121,6 +122,11 @@ def settle(
         _quotes(sent.quotes),
         request_id=sent.request,
     )
+
+
+def _answer(said: BaseModel) -> Response:
+    # What is asked for most often: a model that was just made is not checked once more, in another thread.
+    return Response(said.model_dump_json(), media_type="application/json")
 
 
 def _quotes(given: list[models.Quote]) -> tuple[Quote, ...]:

@@ -30,7 +30,8 @@ soak: environment ## kill 300 pulls (SOAK_KILLS), 200 locks and the desk 200 tim
 	@$(BIN)/python tests/benchmarks/tamper.py
 	@DESK_KILLS=100 $(BIN)/python tests/benchmarks/kill_desk.py
 	@LOCK_KILLS=200 $(BIN)/python tests/benchmarks/kill_lock.py
-	@COHORTLOCK_SPEC_CASES=2000 $(BIN)/python -m pytest tests/extract/spec/test_agree.py tests/extract/his/test_spark.py -q -n 2 -o timeout=3600
+	@COHORTLOCK_SPEC_CASES=2000 $(BIN)/python -m pytest tests/extract/spec/test_agree.py -q -n 2 --dist worksteal -o timeout=3600
+	@COHORTLOCK_SPEC_CASES=2000 $(BIN)/python -m pytest tests/extract/his/test_spark.py -q -n 0 -o timeout=3600
 	@COHORTLOCK_API_EXAMPLES=200 $(BIN)/python -m pytest tests/validate/desk/test_fuzz.py -q -n 2 -o timeout=3600
 
 docs: environment ## regenerate docs/cli.md, the JSON Schema of study.toml and the OpenAPI of the desk

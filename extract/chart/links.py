@@ -17,13 +17,14 @@ def link(records: pl.DataFrame, visits: pl.DataFrame, margin: LinkRule | None) -
     """One row per record: ``record_id, visit_id, how`` in the order of ``records``.
 
     ``records`` has ``record_id, patient_id, visit_id, at`` and ``visits`` has ``visit_id, patient_id,
-    started_at, ended_at``.  A visit id that no visit has is as good as none.  Without one, the record goes
+    started_at, ended_at``.  A visit id that no visit of the patient has is as good as
+    none: nobody's record enters another person's visit.  Without one, the record goes
     to the patient's visit whose days, widened by the margin (calendar days, both ends included), contain it;
     among several the nearest in days, then in seconds, then the earlier, then the smaller id.
     """
-    known = visits.select("visit_id").unique().with_columns(pl.lit(True).alias("known"))
+    known = visits.select("visit_id", "patient_id").unique().with_columns(pl.lit(True).alias("known"))
     marked = records.select("record_id", "patient_id", "visit_id", "at").join(
-        known, on="visit_id", how="left", maintain_order="left"
+        known, on=["visit_id", "patient_id"], how="left", maintain_order="left"
     )
     if margin is None:
         derived = pl.DataFrame(schema={"record_id": pl.String, "derived": pl.String})

@@ -320,8 +320,11 @@ class Holdings:
                 )
 
     def faults(self) -> list[tuple[str, str, int]]:
-        """(table, reason, how often)."""
-        return self._db.execute("SELECT tbl, reason, SUM(n) FROM fault GROUP BY tbl, reason").fetchall()
+        """(table, reason, how often), of the current state: a fresh pull would not see whom this one follows on."""
+        return self._db.execute(
+            "SELECT tbl, reason, SUM(n) FROM fault WHERE id NOT IN (SELECT o.fault FROM fault_of o WHERE EXISTS"
+            " (SELECT 1 FROM record r WHERE r.patient_id = o.patient_id AND r.followed = 1)) GROUP BY tbl, reason"
+        ).fetchall()
 
     def with_fault(self, table: str, patients: Iterable[str]) -> set[str]:
         """Everybody who shares a fault with these patients: whoever asks for one asks for all."""

@@ -91,6 +91,8 @@ def hospitals(draw: Any) -> Any:
         maybe(TIMES),
         maybe(TEXTS),
         maybe(st.decimals(Decimal(-99), Decimal(99), places=2)),
+        # Now and then a record names a visit of somebody else.
+        st.integers(0, 5).flatmap(lambda n: st.none() if n else PERSONS),
     )
     visits[names[0], 4] = None
     nothing = [plain.Entry(draw(st.sampled_from(FIELDS)), who, None, None, None) for who in (None, names[0])]
@@ -162,13 +164,10 @@ class Town:
         """All of them."""
         whole = plain.Records()
         for number, hospital in enumerate(self.hospitals):
-            whole.persons |= {
-                _of(number, p): None if into is None else _of(number, into)
-                for p, into in hospital.persons.items()
-            }
+            whole.persons |= {_of(number, p): _or_none(number, into) for p, into in hospital.persons.items()}
             whole.visits |= {(_of(number, p), n): began for (p, n), began in hospital.visits.items()}
             whole.entries += [
-                replace(e, person=None if e.person is None else _of(number, e.person))
+                replace(e, person=_or_none(number, e.person), of=_or_none(number, e.of))
                 for e in hospital.entries
             ]
         return whole
@@ -193,3 +192,7 @@ class Town:
 
 def _of(number: int, person: str) -> str:
     return person if number == 0 else f"{number}.{person}"
+
+
+def _or_none(number: int, person: str | None) -> str | None:
+    return None if person is None else _of(number, person)

@@ -58,7 +58,7 @@ def decided(found: set[str], chart: dict[str, list[dict[str, Any]]], search: Sea
     for scope in plain.FIELDS:
         for row in chart[scope]:
             hits = {h.leaf for h in matcher.find(row[HIT_COLUMNS[scope][1]] or "", scope)}
-            if row["visit_id"] in known:
+            if row["visit_id"] in known and one(known[row["visit_id"]]) == one(row["patient_id"]):
                 by_visit.setdefault(row["visit_id"], set()).update(hits)
             else:
                 by_person.setdefault(one(row["patient_id"]), set()).update(hits)

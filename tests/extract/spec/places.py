@@ -41,7 +41,7 @@ TABLES = {
     "attendance": {"person_no": "VARCHAR(20)", "ordinal": "INTEGER", "began": "TIMESTAMP"},
     "entry": {
         "entry_no": "INTEGER", "field": "VARCHAR(12)", "person_no": "VARCHAR(20)", "ordinal": "INTEGER",
-        "at_time": "TIMESTAMP", "said": "TEXT", "amount": "NUMERIC(10,2)",
+        "at_time": "TIMESTAMP", "said": "TEXT", "amount": "NUMERIC(10,2)", "of_no": "VARCHAR(20)",
     },
 }  # fmt: skip
 ARROW = {"INTEGER": pa.int64(), "DATE": pa.date32(), "TIMESTAMP": pa.timestamp("s"), "NUMERIC(10,2)": pa.decimal128(10, 2)}  # fmt: skip

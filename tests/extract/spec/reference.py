@@ -18,7 +18,10 @@ FIELDS = ("document", "diagnosis", "lab", "imaging", "medication")
 
 @dataclass(frozen=True)
 class Entry:
-    """One record: field, person, visit number, time, text, amount; anything but the field may be NULL."""
+    """One record: field, person, visit number, time, text, amount; anything but the field may be NULL.
+
+    ``of`` is whose visit it names; NULL: a visit of its own person.
+    """
 
     field: str
     person: str | None
@@ -26,6 +29,7 @@ class Entry:
     at: dt.datetime | None
     text: str | None
     amount: Decimal | None = None
+    of: str | None = None
 
 
 @dataclass
@@ -42,7 +46,8 @@ class Records:
             "person": [(no, None, into) for no, into in self.persons.items()],
             "attendance": [(person, number, began) for (person, number), began in self.visits.items()],
             "entry": [
-                (i, e.field, e.person, e.visit, e.at, e.text, e.amount) for i, e in enumerate(self.entries)
+                (i, e.field, e.person, e.visit, e.at, e.text, e.amount, e.of)
+                for i, e in enumerate(self.entries)
             ],
         }
 
@@ -56,7 +61,7 @@ def read_records(text: str) -> Records:
     """An ASCII table: ``patient | visit | began | field | text``.
 
     ``-`` is NULL; ``a>b`` in patient says that a was merged into b; ``?`` in began means that nobody
-    knows the visit.
+    knows the visit; ``b/1`` in visit names visit 1 of b.
     """
     head, *lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     assert [c.strip() for c in head.split("|")] == ["patient", "visit", "began", "field", "text"], head
@@ -66,11 +71,13 @@ def read_records(text: str) -> Records:
         person, _, into = (who or "").partition(">")
         if person:
             records.persons[person] = into or records.persons.get(person)
-        if person and number and began != "?":
+        of, _, number = (number or "").rpartition("/")
+        if person and number and not of and began != "?":
             records.visits[person, int(number)] = dt.datetime.fromisoformat(began) if began else None
         if name:
             at = dt.datetime.fromisoformat(began) if began and began != "?" else None
-            records.entries.append(Entry(name, person or None, int(number) if number else None, at, said))
+            visit = int(number) if number else None
+            records.entries.append(Entry(name, person or None, visit, at, said, of=of or None))
     return records
 
 
@@ -89,16 +96,17 @@ def answer(records: Records, asked: Node, search: Search | None = None) -> set[t
         into = records.persons.get(person)
         return person if into is None else records.persons.get(into) or into
 
+    def named(e: Entry) -> tuple[str, int] | None:
+        visit = (e.of or e.person, e.visit)
+        return visit if visit in records.visits and one(visit[0]) == one(e.person) else None
+
     found = set()
     for (person, number), began in records.visits.items():
         if began is None or not first <= began.date() <= last:
             continue
         own = [
             e for e in records.entries
-            if e.person is not None and (
-                (e.person, e.visit) == (person, number)
-                or ((e.visit is None or (e.person, e.visit) not in records.visits) and one(e.person) == one(person))
-            )
+            if e.person is not None and one(e.person) == one(person) and named(e) in {(person, number), None}
         ]  # fmt: skip
         if holds(asked, own, search):
             found.add((person, number))
@@ -167,7 +175,7 @@ def delivered(records: Records) -> dict[str, list[dict[str, Any]]]:
     """The canonical rows, as every engine must hand them over."""
 
     def visit_of(e: Entry) -> str | None:
-        return None if e.person is None or e.visit is None else f"V|{e.person}|{e.visit}"
+        return None if e.person is None or e.visit is None else f"V|{e.of or e.person}|{e.visit}"
 
     times = {"document": "written_at", "diagnosis": "diagnosed_at", "lab": "specimen_at",
              "imaging": "performed_at", "medication": "started_at"}  # fmt: skip

@@ -52,6 +52,7 @@ def _shorter(hospital: Any) -> Iterator[Any]:
         text = entry.text or ""
         less = [replace(entry, text=text[:i] + text[i + 1 :]) for i in range(len(text))]
         less += [replace(entry, amount=None)] if entry.amount is not None else []
+        less += [replace(entry, of=None)] if entry.of is not None else []
         for one in less:
             yield replace(hospital, entries=[*hospital.entries[:at], one, *hospital.entries[at + 1 :]])
     for person, into in hospital.persons.items():

@@ -68,11 +68,13 @@ def test_each_is_one_select_of_its_dialect(composed):
 
 
 def test_nothing_that_an_old_server_does_not_know(composed):
-    """No OFFSET, LIMIT, TOP, FETCH; no boolean value; no locking hint; names of 30 bytes at most."""
+    """No OFFSET, LIMIT, FETCH; TOP where the doctor samples; no boolean value; no locking hint; names of 30 bytes at most."""
     dialect, found = composed
     for one in found:
         tree = sqlglot.parse_one(one.sql, read=PARSED_AS[dialect])
-        assert tree.find(exp.Limit, exp.Offset, exp.Fetch, exp.Boolean, exp.Lock, exp.WithTableHint) is None
+        assert tree.find(exp.Offset, exp.Fetch, exp.Boolean, exp.Lock, exp.WithTableHint) is None
+        assert not re.search(r"\bLIMIT\b", one.sql)
+        assert tree.find(exp.Limit) is None or "SELECT TOP 100 " in one.sql
         assert not re.search(r"\b(NOLOCK|READ UNCOMMITTED|LPAD)\b", one.sql) or dialect == "oracle"
         assert all(len(name.name.encode()) <= 30 for name in tree.find_all(exp.Identifier))
         for many in tree.find_all(exp.In):
@@ -152,8 +154,11 @@ def test_a_time_in_a_key_is_written_the_same_everywhere():
 
 
 KNOWN = {
-    "mssql": {"CAST", "COALESCE", "CONVERT", "COUNT", "LOWER", "MAX", "RIGHT", "SUBSTRING"},
-    "oracle": {"CAST", "COALESCE", "COUNT", "LOWER", "LPAD", "MAX", "NVL", "NVL2", "SUBSTR", "TO_CLOB", "TO_DATE"},
+    "mssql": {"CAST", "COALESCE", "CONVERT", "COUNT", "LOWER", "MAX", "RIGHT", "SUBSTRING", "VARBINARY"},
+    "oracle": {
+        "CAST", "CAST_TO_RAW", "COALESCE", "COUNT", "LOWER", "LPAD", "MAX", "NVL", "NVL2", "RAWTOHEX", "SUBSTR",
+        "TO_CLOB", "TO_DATE",
+    },
 }  # fmt: skip
 """Functions that SQL Server 2005 and Oracle 10g have; LEN, CONCAT, IIF, TRY_CAST, LISTAGG, STRING_AGG came later."""
 TYPES = {"VARCHAR", "NVARCHAR", "VARCHAR2", "DATETIME"}

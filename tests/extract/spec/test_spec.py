@@ -51,6 +51,21 @@ def test_a_record_without_a_visit_counts_for_every_visit_of_its_patient(spec):
     spec(records, "pain AND ESR", "p1|1 p1|2 p2|1")
 
 
+def test_a_record_never_enters_a_visit_of_somebody_else(spec):
+    """...whoever's visit it names: it counts for its own patient's; a merged patient's visit is one's own."""
+    records = """
+        patient | visit | began      | field    | text
+        p1      | 1     | 2022-03-01 | document | pain
+        p2      | 1     | 2022-03-01 | document | pain
+        p2      | p1/1  | ?          | lab      | ESR
+        p3      | p1/1  | ?          | lab      | ESR
+        p4>p5   | 1     | 2022-03-01 | document | pain
+        p5      | 1     | 2022-04-01 | document | pain
+        p5      | p4/1  | ?          | lab      | ESR
+    """
+    spec(records, "pain AND ESR", "p2|1 p4|1")
+
+
 def test_a_merged_patient_is_one_person(spec):
     """...over a chain of two, and in both directions."""
     records = """

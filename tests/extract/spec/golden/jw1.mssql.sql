@@ -216,10 +216,13 @@ FROM (
     JOIN (
       SELECT g.of_person, g.target, MAX(g.h0) AS h0, MAX(g.h1) AS h1, MAX(g.h2) AS h2, MAX(g.h3) AS h3, MAX(g.h4) AS h4
       FROM (
-        SELECT CASE WHEN v.visit_id IS NULL THEN 1 ELSE 0 END AS of_person,
-               CASE WHEN v.visit_id IS NULL THEN COALESCE(s.person_id, f.patient_id) ELSE f.visit_id END AS target,
+        SELECT CASE WHEN COALESCE(o.person_id, v.patient_id) = COALESCE(s.person_id, f.patient_id) THEN 0 ELSE 1 END
+                 AS of_person,
+               CASE WHEN COALESCE(o.person_id, v.patient_id) = COALESCE(s.person_id, f.patient_id) THEN f.visit_id
+                    ELSE COALESCE(s.person_id, f.patient_id) END AS target,
                f.*
         FROM found f
+        LEFT JOIN merged s ON s.patient_id = f.patient_id
         LEFT JOIN (
 SELECT
   'I|' + v.patient_id + '|' + CAST(v.visit_id AS VARCHAR(10)) AS visit_id,
@@ -245,7 +248,7 @@ FROM clinic_master AS c
 WHERE
   c.returned_date IS NULL
         ) v ON v.visit_id = f.visit_id
-        LEFT JOIN merged s ON s.patient_id = f.patient_id
+        LEFT JOIN merged o ON o.patient_id = v.patient_id
       ) g
       GROUP BY g.of_person, g.target
     ) k ON k.of_person = t.of_person AND k.target = t.target
@@ -618,87 +621,87 @@ WHERE t.patient_id IN (:k0)
 
 -- sight clinic_master
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.patient_id) AS c0, COUNT(t.returned_date) AS c1, COUNT(t.visit_date) AS c2, COUNT(t.visit_dept) AS c3, COUNT(t.visit_no) AS c4
+SELECT COUNT(*) AS n, COUNT(t.patient_id) AS c0, COUNT(t.returned_date) AS c1, COUNT(t.visit_date) AS c2, COUNT(t.visit_dept) AS c3, COUNT(t.visit_no) AS c4
 FROM clinic_master t;
 
 -- sight diagnosis
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.diagnosis_code) AS c0, COUNT(t.diagnosis_date) AS c1, COUNT(t.diagnosis_desc) AS c2, COUNT(t.diagnosis_no) AS c3, COUNT(t.diagnosis_type) AS c4, COUNT(t.patient_id) AS c5, COUNT(t.visit_id) AS c6
+SELECT COUNT(*) AS n, COUNT(t.diagnosis_code) AS c0, COUNT(t.diagnosis_date) AS c1, COUNT(t.diagnosis_desc) AS c2, COUNT(t.diagnosis_no) AS c3, COUNT(t.diagnosis_type) AS c4, COUNT(t.patient_id) AS c5, COUNT(t.visit_id) AS c6
 FROM diagnosis t;
 
 -- sight exam_master
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.clin_diag) AS c0, COUNT(t.clin_symp) AS c1, COUNT(t.exam_class) AS c2, COUNT(t.exam_date_time) AS c3, COUNT(t.exam_no) AS c4, COUNT(t.exam_sub_class) AS c5, COUNT(t.patient_id) AS c6, COUNT(t.phys_sign) AS c7, COUNT(t.report_date_time) AS c8, COUNT(t.req_date_time) AS c9, COUNT(t.visit_id) AS c10
+SELECT COUNT(*) AS n, COUNT(t.clin_diag) AS c0, COUNT(t.clin_symp) AS c1, COUNT(t.exam_class) AS c2, COUNT(t.exam_date_time) AS c3, COUNT(t.exam_no) AS c4, COUNT(t.exam_sub_class) AS c5, COUNT(t.patient_id) AS c6, COUNT(t.phys_sign) AS c7, COUNT(t.report_date_time) AS c8, COUNT(t.req_date_time) AS c9, COUNT(t.visit_id) AS c10
 FROM exam_master t;
 
 -- sight exam_report
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.description) AS c0, COUNT(t.exam_no) AS c1, COUNT(t.impression) AS c2
+SELECT COUNT(*) AS n, COUNT(t.description) AS c0, COUNT(t.exam_no) AS c1, COUNT(t.impression) AS c2
 FROM exam_report t;
 
 -- sight jhmr_file_content_text
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.file_unique_id) AS c0, COUNT(t.mr_content) AS c1
+SELECT COUNT(*) AS n, COUNT(t.file_unique_id) AS c0, COUNT(t.mr_content) AS c1
 FROM jhmr_file_content_text t;
 
 -- sight jhmr_file_index
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.caption_date_time) AS c0, COUNT(t.delete_flag) AS c1, COUNT(t.file_flag) AS c2, COUNT(t.file_unique_id) AS c3, COUNT(t.last_modify_date_time) AS c4, COUNT(t.patient_id) AS c5, COUNT(t.topic) AS c6, COUNT(t.visit_id) AS c7
+SELECT COUNT(*) AS n, COUNT(t.caption_date_time) AS c0, COUNT(t.delete_flag) AS c1, COUNT(t.file_flag) AS c2, COUNT(t.file_unique_id) AS c3, COUNT(t.last_modify_date_time) AS c4, COUNT(t.patient_id) AS c5, COUNT(t.topic) AS c6, COUNT(t.visit_id) AS c7
 FROM jhmr_file_index t;
 
 -- sight lab_result
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.item_no) AS c0, COUNT(t.print_order) AS c1, COUNT(t.reference_result) AS c2, COUNT(t.report_item_code) AS c3, COUNT(t.report_item_name) AS c4, COUNT(t.result) AS c5, COUNT(t.result_date_time) AS c6, COUNT(t.test_no) AS c7, COUNT(t.units) AS c8
+SELECT COUNT(*) AS n, COUNT(t.item_no) AS c0, COUNT(t.print_order) AS c1, COUNT(t.reference_result) AS c2, COUNT(t.report_item_code) AS c3, COUNT(t.report_item_name) AS c4, COUNT(t.result) AS c5, COUNT(t.result_date_time) AS c6, COUNT(t.test_no) AS c7, COUNT(t.units) AS c8
 FROM lab_result t;
 
 -- sight lab_test_master
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.patient_id) AS c0, COUNT(t.relevant_clinic_diag) AS c1, COUNT(t.requested_date_time) AS c2, COUNT(t.result_status) AS c3, COUNT(t.results_rpt_date_time) AS c4, COUNT(t.spcm_sample_date_time) AS c5, COUNT(t.test_no) AS c6, COUNT(t.visit_id) AS c7
+SELECT COUNT(*) AS n, COUNT(t.patient_id) AS c0, COUNT(t.relevant_clinic_diag) AS c1, COUNT(t.requested_date_time) AS c2, COUNT(t.result_status) AS c3, COUNT(t.results_rpt_date_time) AS c4, COUNT(t.spcm_sample_date_time) AS c5, COUNT(t.test_no) AS c6, COUNT(t.visit_id) AS c7
 FROM lab_test_master t;
 
 -- sight operation
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.operating_date) AS c0, COUNT(t.operation_code) AS c1, COUNT(t.operation_desc) AS c2, COUNT(t.operation_no) AS c3, COUNT(t.patient_id) AS c4, COUNT(t.visit_id) AS c5
+SELECT COUNT(*) AS n, COUNT(t.operating_date) AS c0, COUNT(t.operation_code) AS c1, COUNT(t.operation_desc) AS c2, COUNT(t.operation_no) AS c3, COUNT(t.patient_id) AS c4, COUNT(t.visit_id) AS c5
 FROM operation t;
 
 -- sight orders
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.administration) AS c0, COUNT(t.enter_date_time) AS c1, COUNT(t.order_class) AS c2, COUNT(t.order_code) AS c3, COUNT(t.order_no) AS c4, COUNT(t.order_status) AS c5, COUNT(t.order_sub_no) AS c6, COUNT(t.order_text) AS c7, COUNT(t.patient_id) AS c8, COUNT(t.start_date_time) AS c9, COUNT(t.stop_date_time) AS c10, COUNT(t.visit_id) AS c11
+SELECT COUNT(*) AS n, COUNT(t.administration) AS c0, COUNT(t.enter_date_time) AS c1, COUNT(t.order_class) AS c2, COUNT(t.order_code) AS c3, COUNT(t.order_no) AS c4, COUNT(t.order_status) AS c5, COUNT(t.order_sub_no) AS c6, COUNT(t.order_text) AS c7, COUNT(t.patient_id) AS c8, COUNT(t.start_date_time) AS c9, COUNT(t.stop_date_time) AS c10, COUNT(t.visit_id) AS c11
 FROM orders t;
 
 -- sight outp_mr
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.advice) AS c0, COUNT(t.anamnesis) AS c1, COUNT(t.body_exam) AS c2, COUNT(t.diag_code) AS c3, COUNT(t.diag_desc) AS c4, COUNT(t.family_ill) AS c5, COUNT(t.illness_desc) AS c6, COUNT(t.med_history) AS c7, COUNT(t.ordinal) AS c8, COUNT(t.patient_id) AS c9, COUNT(t.visit_date) AS c10, COUNT(t.visit_no) AS c11
+SELECT COUNT(*) AS n, COUNT(t.advice) AS c0, COUNT(t.anamnesis) AS c1, COUNT(t.body_exam) AS c2, COUNT(t.diag_code) AS c3, COUNT(t.diag_desc) AS c4, COUNT(t.family_ill) AS c5, COUNT(t.illness_desc) AS c6, COUNT(t.med_history) AS c7, COUNT(t.ordinal) AS c8, COUNT(t.patient_id) AS c9, COUNT(t.visit_date) AS c10, COUNT(t.visit_no) AS c11
 FROM outp_mr t;
 
 -- sight outp_presc
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.administration) AS c0, COUNT(t.drug_code) AS c1, COUNT(t.drug_name) AS c2, COUNT(t.end_date_time) AS c3, COUNT(t.item_no) AS c4, COUNT(t.patient_id) AS c5, COUNT(t.start_date_time) AS c6, COUNT(t.visit_date) AS c7, COUNT(t.visit_no) AS c8
+SELECT COUNT(*) AS n, COUNT(t.administration) AS c0, COUNT(t.drug_code) AS c1, COUNT(t.drug_name) AS c2, COUNT(t.end_date_time) AS c3, COUNT(t.item_no) AS c4, COUNT(t.patient_id) AS c5, COUNT(t.start_date_time) AS c6, COUNT(t.visit_date) AS c7, COUNT(t.visit_no) AS c8
 FROM outp_presc t;
 
 -- sight outp_treat_rec
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.item_code) AS c0, COUNT(t.item_name) AS c1, COUNT(t.item_no) AS c2, COUNT(t.patient_id) AS c3, COUNT(t.performed_date_time) AS c4, COUNT(t.visit_date) AS c5, COUNT(t.visit_no) AS c6
+SELECT COUNT(*) AS n, COUNT(t.item_code) AS c0, COUNT(t.item_name) AS c1, COUNT(t.item_no) AS c2, COUNT(t.patient_id) AS c3, COUNT(t.performed_date_time) AS c4, COUNT(t.visit_date) AS c5, COUNT(t.visit_no) AS c6
 FROM outp_treat_rec t;
 
 -- sight pat_id_merge
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.into_patient_id) AS c0, COUNT(t.patient_id) AS c1
+SELECT COUNT(*) AS n, COUNT(t.into_patient_id) AS c0, COUNT(t.patient_id) AS c1
 FROM pat_id_merge t;
 
 -- sight pat_master_index
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.date_of_birth) AS c0, COUNT(t.patient_id) AS c1, COUNT(t.sex) AS c2
+SELECT COUNT(*) AS n, COUNT(t.date_of_birth) AS c0, COUNT(t.patient_id) AS c1, COUNT(t.sex) AS c2
 FROM pat_master_index t;
 
 -- sight pat_visit
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.admission_date_time) AS c0, COUNT(t.dept_admission_to) AS c1, COUNT(t.discharge_date_time) AS c2, COUNT(t.patient_id) AS c3, COUNT(t.visit_id) AS c4
+SELECT COUNT(*) AS n, COUNT(t.admission_date_time) AS c0, COUNT(t.dept_admission_to) AS c1, COUNT(t.discharge_date_time) AS c2, COUNT(t.patient_id) AS c3, COUNT(t.visit_id) AS c4
 FROM pat_visit t;
 
 -- sight vital_signs_rec
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.patient_id) AS c0, COUNT(t.time_point) AS c1, COUNT(t.visit_id) AS c2, COUNT(t.vital_signs) AS c3, COUNT(t.vital_signs_cvalues) AS c4, COUNT(t.vital_signs_values) AS c5
+SELECT COUNT(*) AS n, COUNT(t.patient_id) AS c0, COUNT(t.time_point) AS c1, COUNT(t.visit_id) AS c2, COUNT(t.vital_signs) AS c3, COUNT(t.vital_signs_cvalues) AS c4, COUNT(t.vital_signs_values) AS c5
 FROM vital_signs_rec t;
 
 -- marks patient
@@ -1001,3 +1004,453 @@ SELECT DISTINCT t.patient_id, t.visit_id
 FROM canonical_lab t
 LEFT JOIN canonical_visit v ON v.visit_id = t.visit_id AND v.patient_id = t.patient_id
 WHERE t.patient_id IS NOT NULL AND t.visit_id IS NOT NULL AND v.visit_id IS NULL;
+
+-- positive diagnosis named
+-- binds: from_date, leaf_0_0, to_date
+SELECT v.visit_id, v.patient_id, v.started_at, v.ended_at, p.record_key, p.code, p.name, p.happened_at
+FROM (
+  SELECT DISTINCT t.diagnosis_id AS record_key, t.visit_id, t.patient_id, t.code AS code, t.name AS name, t.diagnosed_at AS happened_at
+  FROM (
+SELECT
+  'I|' + d.patient_id + '|' + CAST(d.visit_id AS VARCHAR(10)) + '|' + d.diagnosis_type + '|' + CAST(d.diagnosis_no AS VARCHAR(10)) AS diagnosis_id,
+  'I|' + d.patient_id + '|' + CAST(d.visit_id AS VARCHAR(10)) AS visit_id,
+  d.patient_id AS patient_id,
+  'ICD-10' AS code_system,
+  d.diagnosis_code AS code,
+  d.diagnosis_desc AS name,
+  d.diagnosis_date AS diagnosed_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'DIAGNOSIS' AS source_table
+FROM diagnosis AS d
+UNION ALL
+SELECT
+  'O|' + o.patient_id + '|' + SUBSTRING(CONVERT(VARCHAR(30), o.visit_date, 120), 1, 10) + '|' + CAST(o.visit_no AS VARCHAR(10)) + '|' + CAST(o.ordinal AS VARCHAR(10)),
+  'O|' + SUBSTRING(CONVERT(VARCHAR(30), o.visit_date, 120), 1, 10) + '|' + CAST(o.visit_no AS VARCHAR(10)),
+  o.patient_id,
+  'ICD-10',
+  o.diag_code,
+  o.diag_desc,
+  o.visit_date,
+  NULL,
+  'OUTP_MR'
+FROM outp_mr AS o
+WHERE
+  NOT o.diag_desc IS NULL OR NOT o.diag_code IS NULL
+  ) t
+  WHERE (t.code LIKE :leaf_0_0 ESCAPE '!')
+) p
+JOIN (
+SELECT
+  'I|' + v.patient_id + '|' + CAST(v.visit_id AS VARCHAR(10)) AS visit_id,
+  v.patient_id AS patient_id,
+  'inpatient' AS visit_type,
+  v.dept_admission_to AS department,
+  v.admission_date_time AS started_at,
+  v.discharge_date_time AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'PAT_VISIT' AS source_table
+FROM pat_visit AS v
+UNION ALL
+SELECT
+  'O|' + SUBSTRING(CONVERT(VARCHAR(30), c.visit_date, 120), 1, 10) + '|' + CAST(c.visit_no AS VARCHAR(10)),
+  c.patient_id,
+  'outpatient',
+  c.visit_dept,
+  c.visit_date,
+  c.visit_date,
+  NULL,
+  'CLINIC_MASTER'
+FROM clinic_master AS c
+WHERE
+  c.returned_date IS NULL
+) v ON p.visit_id = v.visit_id
+WHERE v.started_at >= CAST(:from_date AS DATETIME) AND v.started_at < CAST(:to_date AS DATETIME);
+
+-- positive lab named
+-- binds: code_0, from_date, leaf_0_0, leaf_0_1, leaf_0_2, leaf_0_3, leaf_0_4, leaf_0_5, leaf_0_6, to_date
+SELECT v.visit_id, v.patient_id, v.started_at, v.ended_at, p.record_key, p.code, p.name, p.happened_at
+FROM (
+  SELECT DISTINCT t.result_id AS record_key, t.visit_id, t.patient_id, t.code AS code, t.name AS name, t.specimen_at AS happened_at
+  FROM (
+SELECT
+  r.test_no + '|' + CAST(r.item_no AS VARCHAR(10)) + '|' + CAST(r.print_order AS VARCHAR(10)) AS result_id,
+  CASE
+    WHEN COALESCE(CAST(m.visit_id AS VARCHAR(10)), '0') <> '0'
+    THEN 'I|' + m.patient_id + '|' + CAST(m.visit_id AS VARCHAR(10))
+  END AS visit_id,
+  m.patient_id AS patient_id,
+  r.report_item_code AS code,
+  r.report_item_name AS name,
+  m.spcm_sample_date_time AS specimen_at,
+  COALESCE(r.result_date_time, m.results_rpt_date_time) AS reported_at,
+  r.result AS raw_value,
+  r.units AS unit,
+  r.reference_result AS reference_range,
+  r.result_date_time AS updated_at,
+  'LAB_RESULT' AS source_table
+FROM lab_result AS r
+LEFT JOIN lab_test_master AS m
+  ON m.test_no = r.test_no
+WHERE
+  COALESCE(m.result_status, '4') = '4'
+  ) t
+  WHERE ((t.name LIKE :leaf_0_0 ESCAPE '!' OR t.name LIKE :leaf_0_1 ESCAPE '!' OR t.name LIKE :leaf_0_2 ESCAPE '!' OR t.name LIKE :leaf_0_3 ESCAPE '!' OR t.name LIKE :leaf_0_4 ESCAPE '!' OR t.name LIKE :leaf_0_5 ESCAPE '!' OR t.name LIKE :leaf_0_6 ESCAPE '!')) OR t.code LIKE :code_0 ESCAPE '!'
+) p
+JOIN (
+SELECT
+  'I|' + v.patient_id + '|' + CAST(v.visit_id AS VARCHAR(10)) AS visit_id,
+  v.patient_id AS patient_id,
+  'inpatient' AS visit_type,
+  v.dept_admission_to AS department,
+  v.admission_date_time AS started_at,
+  v.discharge_date_time AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'PAT_VISIT' AS source_table
+FROM pat_visit AS v
+UNION ALL
+SELECT
+  'O|' + SUBSTRING(CONVERT(VARCHAR(30), c.visit_date, 120), 1, 10) + '|' + CAST(c.visit_no AS VARCHAR(10)),
+  c.patient_id,
+  'outpatient',
+  c.visit_dept,
+  c.visit_date,
+  c.visit_date,
+  NULL,
+  'CLINIC_MASTER'
+FROM clinic_master AS c
+WHERE
+  c.returned_date IS NULL
+) v ON p.visit_id = v.visit_id
+WHERE v.started_at >= CAST(:from_date AS DATETIME) AND v.started_at < CAST(:to_date AS DATETIME);
+
+-- positive lab loose
+-- binds: code_0, from_date, leaf_0_0, leaf_0_1, leaf_0_2, leaf_0_3, leaf_0_4, leaf_0_5, leaf_0_6, to_date
+SELECT v.visit_id, v.patient_id, v.started_at, v.ended_at, p.record_key, p.code, p.name, p.happened_at
+FROM (
+  SELECT DISTINCT t.result_id AS record_key, t.visit_id, t.patient_id, t.code AS code, t.name AS name, t.specimen_at AS happened_at
+  FROM (
+SELECT
+  r.test_no + '|' + CAST(r.item_no AS VARCHAR(10)) + '|' + CAST(r.print_order AS VARCHAR(10)) AS result_id,
+  CASE
+    WHEN COALESCE(CAST(m.visit_id AS VARCHAR(10)), '0') <> '0'
+    THEN 'I|' + m.patient_id + '|' + CAST(m.visit_id AS VARCHAR(10))
+  END AS visit_id,
+  m.patient_id AS patient_id,
+  r.report_item_code AS code,
+  r.report_item_name AS name,
+  m.spcm_sample_date_time AS specimen_at,
+  COALESCE(r.result_date_time, m.results_rpt_date_time) AS reported_at,
+  r.result AS raw_value,
+  r.units AS unit,
+  r.reference_result AS reference_range,
+  r.result_date_time AS updated_at,
+  'LAB_RESULT' AS source_table
+FROM lab_result AS r
+LEFT JOIN lab_test_master AS m
+  ON m.test_no = r.test_no
+WHERE
+  COALESCE(m.result_status, '4') = '4'
+  ) t
+  WHERE ((t.name LIKE :leaf_0_0 ESCAPE '!' OR t.name LIKE :leaf_0_1 ESCAPE '!' OR t.name LIKE :leaf_0_2 ESCAPE '!' OR t.name LIKE :leaf_0_3 ESCAPE '!' OR t.name LIKE :leaf_0_4 ESCAPE '!' OR t.name LIKE :leaf_0_5 ESCAPE '!' OR t.name LIKE :leaf_0_6 ESCAPE '!')) OR t.code LIKE :code_0 ESCAPE '!'
+) p
+JOIN (
+SELECT
+  'I|' + v.patient_id + '|' + CAST(v.visit_id AS VARCHAR(10)) AS visit_id,
+  v.patient_id AS patient_id,
+  'inpatient' AS visit_type,
+  v.dept_admission_to AS department,
+  v.admission_date_time AS started_at,
+  v.discharge_date_time AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'PAT_VISIT' AS source_table
+FROM pat_visit AS v
+UNION ALL
+SELECT
+  'O|' + SUBSTRING(CONVERT(VARCHAR(30), c.visit_date, 120), 1, 10) + '|' + CAST(c.visit_no AS VARCHAR(10)),
+  c.patient_id,
+  'outpatient',
+  c.visit_dept,
+  c.visit_date,
+  c.visit_date,
+  NULL,
+  'CLINIC_MASTER'
+FROM clinic_master AS c
+WHERE
+  c.returned_date IS NULL
+) v ON p.visit_id IS NULL AND p.patient_id = v.patient_id
+WHERE v.started_at >= CAST(:from_date AS DATETIME) AND v.started_at < CAST(:to_date AS DATETIME);
+
+-- sample patient
+-- binds: 
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.sex AS VARBINARY(MAX)), 2) AS sex FROM (
+SELECT
+  p.patient_id AS patient_id,
+  p.sex AS sex,
+  p.date_of_birth AS birth_date,
+  g.into_patient_id AS merged_into,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'PAT_MASTER_INDEX' AS source_table
+FROM pat_master_index AS p
+LEFT JOIN pat_id_merge AS g
+  ON g.patient_id = p.patient_id
+) t;
+
+-- sample visit
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.visit_type AS VARBINARY(MAX)), 2) AS visit_type, CONVERT(VARCHAR(MAX), CAST(t.department AS VARBINARY(MAX)), 2) AS department FROM (
+SELECT
+  'I|' + v.patient_id + '|' + CAST(v.visit_id AS VARCHAR(10)) AS visit_id,
+  v.patient_id AS patient_id,
+  'inpatient' AS visit_type,
+  v.dept_admission_to AS department,
+  v.admission_date_time AS started_at,
+  v.discharge_date_time AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'PAT_VISIT' AS source_table
+FROM pat_visit AS v
+UNION ALL
+SELECT
+  'O|' + SUBSTRING(CONVERT(VARCHAR(30), c.visit_date, 120), 1, 10) + '|' + CAST(c.visit_no AS VARCHAR(10)),
+  c.patient_id,
+  'outpatient',
+  c.visit_dept,
+  c.visit_date,
+  c.visit_date,
+  NULL,
+  'CLINIC_MASTER'
+FROM clinic_master AS c
+WHERE
+  c.returned_date IS NULL
+) t
+WHERE t.started_at >= CAST(:from_date AS DATETIME) AND t.started_at < CAST(:to_date AS DATETIME);
+
+-- sample document
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.document_id AS VARBINARY(MAX)), 2) AS document_id, CONVERT(VARCHAR(MAX), CAST(t.kind AS VARBINARY(MAX)), 2) AS kind, CONVERT(VARCHAR(MAX), CAST(t.text AS VARBINARY(MAX)), 2) AS text FROM (
+SELECT 'J|' + f.file_unique_id AS document_id,
+       'I|' + f.patient_id + '|' + CAST(f.visit_id AS VARCHAR(10)) AS visit_id,
+       f.patient_id             AS patient_id,
+       f.topic                  AS kind,
+       f.caption_date_time      AS written_at,
+       CAST(t.mr_content AS NVARCHAR(MAX)) AS text,
+       f.last_modify_date_time  AS updated_at,
+       'JHMR_FILE_CONTENT_TEXT' AS source_table
+FROM jhmr_file_index f
+LEFT JOIN jhmr_file_content_text t ON t.file_unique_id = f.file_unique_id
+WHERE COALESCE(f.delete_flag, '0') <> '1' AND COALESCE(f.file_flag, ' ') <> 'T'
+UNION ALL
+SELECT 'M|' + o.patient_id + '|' + SUBSTRING(CONVERT(VARCHAR(30), o.visit_date, 120), 1, 10) + '|'
+            + CAST(o.visit_no AS VARCHAR(10)) + '|' + CAST(o.ordinal AS VARCHAR(10)),
+       'O|' + SUBSTRING(CONVERT(VARCHAR(30), o.visit_date, 120), 1, 10) + '|' + CAST(o.visit_no AS VARCHAR(10)),
+       o.patient_id,
+       N'门诊病历',
+       o.visit_date,
+       COALESCE(N'【主诉】' + CAST(o.illness_desc AS NVARCHAR(MAX)), N'')
+         + COALESCE(N'【现病史】' + CAST(o.med_history AS NVARCHAR(MAX)), N'')
+         + COALESCE(N'【既往史】' + CAST(o.anamnesis AS NVARCHAR(MAX)), N'')
+         + COALESCE(N'【家族史】' + CAST(o.family_ill AS NVARCHAR(MAX)), N'')
+         + COALESCE(N'【查体】' + CAST(o.body_exam AS NVARCHAR(MAX)), N'')
+         + COALESCE(N'【诊断】' + CAST(o.diag_desc AS NVARCHAR(MAX)), N'')
+         + COALESCE(N'【处理】' + CAST(o.advice AS NVARCHAR(MAX)), N''),
+       NULL,
+       'OUTP_MR'
+FROM outp_mr o
+UNION ALL
+SELECT 'E|' + e.exam_no,
+       CASE WHEN COALESCE(CAST(e.visit_id AS VARCHAR(10)), '0') <> '0'
+            THEN 'I|' + e.patient_id + '|' + CAST(e.visit_id AS VARCHAR(10)) END,
+       e.patient_id,
+       N'检查申请',
+       e.req_date_time,
+       COALESCE(N'【临床症状】' + CAST(e.clin_symp AS NVARCHAR(MAX)), N'')
+         + COALESCE(N'【体征】' + CAST(e.phys_sign AS NVARCHAR(MAX)), N'')
+         + COALESCE(N'【临床诊断】' + CAST(e.clin_diag AS NVARCHAR(MAX)), N''),
+       NULL,
+       'EXAM_MASTER'
+FROM exam_master e
+WHERE e.clin_symp IS NOT NULL OR e.phys_sign IS NOT NULL OR e.clin_diag IS NOT NULL
+UNION ALL
+SELECT 'L|' + m.test_no,
+       CASE WHEN COALESCE(CAST(m.visit_id AS VARCHAR(10)), '0') <> '0'
+            THEN 'I|' + m.patient_id + '|' + CAST(m.visit_id AS VARCHAR(10)) END,
+       m.patient_id,
+       N'检验申请',
+       m.requested_date_time,
+       N'【临床诊断】' + CAST(m.relevant_clinic_diag AS NVARCHAR(MAX)),
+       NULL,
+       'LAB_TEST_MASTER'
+FROM lab_test_master m
+WHERE m.relevant_clinic_diag IS NOT NULL
+) t
+WHERE t.written_at >= CAST(:from_date AS DATETIME) AND t.written_at < CAST(:to_date AS DATETIME);
+
+-- sample lab
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.result_id AS VARBINARY(MAX)), 2) AS result_id, CONVERT(VARCHAR(MAX), CAST(t.code AS VARBINARY(MAX)), 2) AS code, CONVERT(VARCHAR(MAX), CAST(t.name AS VARBINARY(MAX)), 2) AS name, CONVERT(VARCHAR(MAX), CAST(t.raw_value AS VARBINARY(MAX)), 2) AS raw_value, CONVERT(VARCHAR(MAX), CAST(t.unit AS VARBINARY(MAX)), 2) AS unit, CONVERT(VARCHAR(MAX), CAST(t.reference_range AS VARBINARY(MAX)), 2) AS reference_range FROM (
+SELECT
+  r.test_no + '|' + CAST(r.item_no AS VARCHAR(10)) + '|' + CAST(r.print_order AS VARCHAR(10)) AS result_id,
+  CASE
+    WHEN COALESCE(CAST(m.visit_id AS VARCHAR(10)), '0') <> '0'
+    THEN 'I|' + m.patient_id + '|' + CAST(m.visit_id AS VARCHAR(10))
+  END AS visit_id,
+  m.patient_id AS patient_id,
+  r.report_item_code AS code,
+  r.report_item_name AS name,
+  m.spcm_sample_date_time AS specimen_at,
+  COALESCE(r.result_date_time, m.results_rpt_date_time) AS reported_at,
+  r.result AS raw_value,
+  r.units AS unit,
+  r.reference_result AS reference_range,
+  r.result_date_time AS updated_at,
+  'LAB_RESULT' AS source_table
+FROM lab_result AS r
+LEFT JOIN lab_test_master AS m
+  ON m.test_no = r.test_no
+WHERE
+  COALESCE(m.result_status, '4') = '4'
+) t
+WHERE t.specimen_at >= CAST(:from_date AS DATETIME) AND t.specimen_at < CAST(:to_date AS DATETIME);
+
+-- sample diagnosis
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.diagnosis_id AS VARBINARY(MAX)), 2) AS diagnosis_id, CONVERT(VARCHAR(MAX), CAST(t.code_system AS VARBINARY(MAX)), 2) AS code_system, CONVERT(VARCHAR(MAX), CAST(t.code AS VARBINARY(MAX)), 2) AS code, CONVERT(VARCHAR(MAX), CAST(t.name AS VARBINARY(MAX)), 2) AS name FROM (
+SELECT
+  'I|' + d.patient_id + '|' + CAST(d.visit_id AS VARCHAR(10)) + '|' + d.diagnosis_type + '|' + CAST(d.diagnosis_no AS VARCHAR(10)) AS diagnosis_id,
+  'I|' + d.patient_id + '|' + CAST(d.visit_id AS VARCHAR(10)) AS visit_id,
+  d.patient_id AS patient_id,
+  'ICD-10' AS code_system,
+  d.diagnosis_code AS code,
+  d.diagnosis_desc AS name,
+  d.diagnosis_date AS diagnosed_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'DIAGNOSIS' AS source_table
+FROM diagnosis AS d
+UNION ALL
+SELECT
+  'O|' + o.patient_id + '|' + SUBSTRING(CONVERT(VARCHAR(30), o.visit_date, 120), 1, 10) + '|' + CAST(o.visit_no AS VARCHAR(10)) + '|' + CAST(o.ordinal AS VARCHAR(10)),
+  'O|' + SUBSTRING(CONVERT(VARCHAR(30), o.visit_date, 120), 1, 10) + '|' + CAST(o.visit_no AS VARCHAR(10)),
+  o.patient_id,
+  'ICD-10',
+  o.diag_code,
+  o.diag_desc,
+  o.visit_date,
+  NULL,
+  'OUTP_MR'
+FROM outp_mr AS o
+WHERE
+  NOT o.diag_desc IS NULL OR NOT o.diag_code IS NULL
+) t
+WHERE t.diagnosed_at >= CAST(:from_date AS DATETIME) AND t.diagnosed_at < CAST(:to_date AS DATETIME);
+
+-- sample medication
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.medication_id AS VARBINARY(MAX)), 2) AS medication_id, CONVERT(VARCHAR(MAX), CAST(t.code AS VARBINARY(MAX)), 2) AS code, CONVERT(VARCHAR(MAX), CAST(t.name AS VARBINARY(MAX)), 2) AS name, CONVERT(VARCHAR(MAX), CAST(t.route AS VARBINARY(MAX)), 2) AS route FROM (
+SELECT
+  'I|' + o.patient_id + '|' + CAST(o.visit_id AS VARCHAR(10)) + '|' + CAST(o.order_no AS VARCHAR(10)) + '|' + CAST(o.order_sub_no AS VARCHAR(10)) AS medication_id,
+  'I|' + o.patient_id + '|' + CAST(o.visit_id AS VARCHAR(10)) AS visit_id,
+  o.patient_id AS patient_id,
+  o.order_code AS code,
+  o.order_text AS name,
+  o.administration AS route,
+  o.start_date_time AS started_at,
+  o.stop_date_time AS ended_at,
+  o.enter_date_time AS updated_at,
+  'ORDERS' AS source_table
+FROM orders AS o
+WHERE
+  o.order_class = 'A' AND COALESCE(o.order_status, '0') <> '4'
+UNION ALL
+SELECT
+  'O|' + SUBSTRING(CONVERT(VARCHAR(30), r.visit_date, 120), 1, 10) + '|' + CAST(r.visit_no AS VARCHAR(10)) + '|' + CAST(r.item_no AS VARCHAR(10)),
+  'O|' + SUBSTRING(CONVERT(VARCHAR(30), r.visit_date, 120), 1, 10) + '|' + CAST(r.visit_no AS VARCHAR(10)),
+  r.patient_id,
+  r.drug_code,
+  r.drug_name,
+  r.administration,
+  r.start_date_time,
+  r.end_date_time,
+  NULL,
+  'OUTP_PRESC'
+FROM outp_presc AS r
+) t
+WHERE t.started_at >= CAST(:from_date AS DATETIME) AND t.started_at < CAST(:to_date AS DATETIME);
+
+-- sample imaging
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.imaging_id AS VARBINARY(MAX)), 2) AS imaging_id, CONVERT(VARCHAR(MAX), CAST(t.modality AS VARBINARY(MAX)), 2) AS modality, CONVERT(VARCHAR(MAX), CAST(t.body_part AS VARBINARY(MAX)), 2) AS body_part, CONVERT(VARCHAR(MAX), CAST(t.report_text AS VARBINARY(MAX)), 2) AS report_text FROM (
+SELECT e.exam_no AS imaging_id,
+       CASE WHEN COALESCE(CAST(e.visit_id AS VARCHAR(10)), '0') <> '0'
+            THEN 'I|' + e.patient_id + '|' + CAST(e.visit_id AS VARCHAR(10)) END AS visit_id,
+       e.patient_id      AS patient_id,
+       e.exam_class      AS modality,
+       e.exam_sub_class  AS body_part,
+       e.exam_date_time  AS performed_at,
+       COALESCE(N'【检查所见】' + CAST(r.description AS NVARCHAR(MAX)), N'')
+         + COALESCE(N'【印象】' + CAST(r.impression AS NVARCHAR(MAX)), N'') AS report_text,
+       e.report_date_time AS updated_at,
+       'EXAM_MASTER'     AS source_table
+FROM exam_master e
+LEFT JOIN exam_report r ON r.exam_no = e.exam_no
+) t
+WHERE t.performed_at >= CAST(:from_date AS DATETIME) AND t.performed_at < CAST(:to_date AS DATETIME);
+
+-- sample procedure
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.procedure_id AS VARBINARY(MAX)), 2) AS procedure_id, CONVERT(VARCHAR(MAX), CAST(t.code AS VARBINARY(MAX)), 2) AS code, CONVERT(VARCHAR(MAX), CAST(t.name AS VARBINARY(MAX)), 2) AS name FROM (
+SELECT
+  'P|' + o.patient_id + '|' + CAST(o.visit_id AS VARCHAR(10)) + '|' + CAST(o.operation_no AS VARCHAR(10)) AS procedure_id,
+  'I|' + o.patient_id + '|' + CAST(o.visit_id AS VARCHAR(10)) AS visit_id,
+  o.patient_id AS patient_id,
+  o.operation_code AS code,
+  o.operation_desc AS name,
+  o.operating_date AS performed_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'OPERATION' AS source_table
+FROM operation AS o
+UNION ALL
+SELECT
+  'I|' + b.patient_id + '|' + CAST(b.visit_id AS VARCHAR(10)) + '|' + CAST(b.order_no AS VARCHAR(10)) + '|' + CAST(b.order_sub_no AS VARCHAR(10)),
+  'I|' + b.patient_id + '|' + CAST(b.visit_id AS VARCHAR(10)),
+  b.patient_id,
+  b.order_code,
+  b.order_text,
+  b.start_date_time,
+  NULL,
+  'ORDERS'
+FROM orders AS b
+WHERE
+  b.order_class = 'B' AND COALESCE(b.order_status, '0') <> '4'
+UNION ALL
+SELECT
+  'O|' + SUBSTRING(CONVERT(VARCHAR(30), t.visit_date, 120), 1, 10) + '|' + CAST(t.visit_no AS VARCHAR(10)) + '|' + CAST(t.item_no AS VARCHAR(10)),
+  'O|' + SUBSTRING(CONVERT(VARCHAR(30), t.visit_date, 120), 1, 10) + '|' + CAST(t.visit_no AS VARCHAR(10)),
+  t.patient_id,
+  t.item_code,
+  t.item_name,
+  t.performed_date_time,
+  NULL,
+  'OUTP_TREAT_REC'
+FROM outp_treat_rec AS t
+) t
+WHERE t.performed_at >= CAST(:from_date AS DATETIME) AND t.performed_at < CAST(:to_date AS DATETIME);
+
+-- sample scale
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.scale_id AS VARBINARY(MAX)), 2) AS scale_id, CONVERT(VARCHAR(MAX), CAST(t.code AS VARBINARY(MAX)), 2) AS code, CONVERT(VARCHAR(MAX), CAST(t.name AS VARBINARY(MAX)), 2) AS name, CONVERT(VARCHAR(MAX), CAST(t.raw_value AS VARBINARY(MAX)), 2) AS raw_value FROM (
+SELECT
+  s.patient_id + '|' + CONVERT(VARCHAR(30), s.time_point, 120) + '|' + s.vital_signs AS scale_id,
+  CASE
+    WHEN COALESCE(CAST(s.visit_id AS VARCHAR(10)), '0') <> '0'
+    THEN 'I|' + s.patient_id + '|' + CAST(s.visit_id AS VARCHAR(10))
+  END AS visit_id,
+  s.patient_id AS patient_id,
+  CAST(NULL AS VARCHAR(64)) AS code,
+  s.vital_signs AS name,
+  s.time_point AS measured_at,
+  s.vital_signs_cvalues AS raw_value,
+  s.vital_signs_values AS raw_number,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'VITAL_SIGNS_REC' AS source_table
+FROM vital_signs_rec AS s
+) t
+WHERE t.measured_at >= CAST(:from_date AS DATETIME) AND t.measured_at < CAST(:to_date AS DATETIME);

@@ -210,10 +210,13 @@ FROM (
     JOIN (
       SELECT g.of_person, g.target, MAX(g.h0) AS h0, MAX(g.h1) AS h1, MAX(g.h2) AS h2, MAX(g.h3) AS h3, MAX(g.h4) AS h4
       FROM (
-        SELECT CASE WHEN v.visit_id IS NULL THEN 1 ELSE 0 END AS of_person,
-               CASE WHEN v.visit_id IS NULL THEN COALESCE(s.person_id, f.patient_id) ELSE f.visit_id END AS target,
+        SELECT CASE WHEN COALESCE(o.person_id, v.patient_id) = COALESCE(s.person_id, f.patient_id) THEN 0 ELSE 1 END
+                 AS of_person,
+               CASE WHEN COALESCE(o.person_id, v.patient_id) = COALESCE(s.person_id, f.patient_id) THEN f.visit_id
+                    ELSE COALESCE(s.person_id, f.patient_id) END AS target,
                f.*
         FROM found f
+        LEFT JOIN merged s ON s.patient_id = f.patient_id
         LEFT JOIN (
 SELECT
   CAST(v.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
@@ -238,7 +241,7 @@ FROM visit_occurrence AS v
 LEFT JOIN care_site AS s
   ON s.care_site_id = v.care_site_id
         ) v ON v.visit_id = f.visit_id
-        LEFT JOIN merged s ON s.patient_id = f.patient_id
+        LEFT JOIN merged o ON o.patient_id = v.patient_id
       ) g
       GROUP BY g.of_person, g.target
     ) k ON k.of_person = t.of_person AND k.target = t.target
@@ -592,52 +595,52 @@ WHERE t.patient_id IN (:k0)
 
 -- sight care_site
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.care_site_id) AS c0, COUNT(t.care_site_name) AS c1
+SELECT COUNT(*) AS n, COUNT(t.care_site_id) AS c0, COUNT(t.care_site_name) AS c1
 FROM care_site t;
 
 -- sight concept
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.concept_class_id) AS c0, COUNT(t.concept_code) AS c1, COUNT(t.concept_id) AS c2, COUNT(t.concept_name) AS c3, COUNT(t.vocabulary_id) AS c4
+SELECT COUNT(*) AS n, COUNT(t.concept_class_id) AS c0, COUNT(t.concept_code) AS c1, COUNT(t.concept_id) AS c2, COUNT(t.concept_name) AS c3, COUNT(t.vocabulary_id) AS c4
 FROM concept t;
 
 -- sight condition_occurrence
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.condition_concept_id) AS c0, COUNT(t.condition_occurrence_id) AS c1, COUNT(t.condition_source_concept_id) AS c2, COUNT(t.condition_source_value) AS c3, COUNT(t.condition_start_date) AS c4, COUNT(t.condition_start_datetime) AS c5, COUNT(t.person_id) AS c6, COUNT(t.visit_occurrence_id) AS c7
+SELECT COUNT(*) AS n, COUNT(t.condition_concept_id) AS c0, COUNT(t.condition_occurrence_id) AS c1, COUNT(t.condition_source_concept_id) AS c2, COUNT(t.condition_source_value) AS c3, COUNT(t.condition_start_date) AS c4, COUNT(t.condition_start_datetime) AS c5, COUNT(t.person_id) AS c6, COUNT(t.visit_occurrence_id) AS c7
 FROM condition_occurrence t;
 
 -- sight drug_exposure
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.drug_concept_id) AS c0, COUNT(t.drug_exposure_end_date) AS c1, COUNT(t.drug_exposure_end_datetime) AS c2, COUNT(t.drug_exposure_id) AS c3, COUNT(t.drug_exposure_start_date) AS c4, COUNT(t.drug_exposure_start_datetime) AS c5, COUNT(t.drug_source_value) AS c6, COUNT(t.person_id) AS c7, COUNT(t.route_source_value) AS c8, COUNT(t.visit_occurrence_id) AS c9
+SELECT COUNT(*) AS n, COUNT(t.drug_concept_id) AS c0, COUNT(t.drug_exposure_end_date) AS c1, COUNT(t.drug_exposure_end_datetime) AS c2, COUNT(t.drug_exposure_id) AS c3, COUNT(t.drug_exposure_start_date) AS c4, COUNT(t.drug_exposure_start_datetime) AS c5, COUNT(t.drug_source_value) AS c6, COUNT(t.person_id) AS c7, COUNT(t.route_source_value) AS c8, COUNT(t.visit_occurrence_id) AS c9
 FROM drug_exposure t;
 
 -- sight measurement
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.measurement_concept_id) AS c0, COUNT(t.measurement_date) AS c1, COUNT(t.measurement_datetime) AS c2, COUNT(t.measurement_id) AS c3, COUNT(t.measurement_source_value) AS c4, COUNT(t.operator_concept_id) AS c5, COUNT(t.person_id) AS c6, COUNT(t.unit_concept_id) AS c7, COUNT(t.unit_source_value) AS c8, COUNT(t.value_as_concept_id) AS c9, COUNT(t.value_as_number) AS c10, COUNT(t.value_source_value) AS c11, COUNT(t.visit_occurrence_id) AS c12
+SELECT COUNT(*) AS n, COUNT(t.measurement_concept_id) AS c0, COUNT(t.measurement_date) AS c1, COUNT(t.measurement_datetime) AS c2, COUNT(t.measurement_id) AS c3, COUNT(t.measurement_source_value) AS c4, COUNT(t.operator_concept_id) AS c5, COUNT(t.person_id) AS c6, COUNT(t.unit_concept_id) AS c7, COUNT(t.unit_source_value) AS c8, COUNT(t.value_as_concept_id) AS c9, COUNT(t.value_as_number) AS c10, COUNT(t.value_source_value) AS c11, COUNT(t.visit_occurrence_id) AS c12
 FROM measurement t;
 
 -- sight note
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.note_date) AS c0, COUNT(t.note_datetime) AS c1, COUNT(t.note_event_field_concept_id) AS c2, COUNT(t.note_event_id) AS c3, COUNT(t.note_id) AS c4, COUNT(t.note_source_value) AS c5, COUNT(t.note_text) AS c6, COUNT(t.note_title) AS c7, COUNT(t.person_id) AS c8, COUNT(t.visit_occurrence_id) AS c9
+SELECT COUNT(*) AS n, COUNT(t.note_date) AS c0, COUNT(t.note_datetime) AS c1, COUNT(t.note_event_field_concept_id) AS c2, COUNT(t.note_event_id) AS c3, COUNT(t.note_id) AS c4, COUNT(t.note_source_value) AS c5, COUNT(t.note_text) AS c6, COUNT(t.note_title) AS c7, COUNT(t.person_id) AS c8, COUNT(t.visit_occurrence_id) AS c9
 FROM note t;
 
 -- sight observation
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.observation_concept_id) AS c0, COUNT(t.observation_date) AS c1, COUNT(t.observation_datetime) AS c2, COUNT(t.observation_id) AS c3, COUNT(t.observation_source_value) AS c4, COUNT(t.person_id) AS c5, COUNT(t.value_as_number) AS c6, COUNT(t.value_as_string) AS c7, COUNT(t.value_source_value) AS c8, COUNT(t.visit_occurrence_id) AS c9
+SELECT COUNT(*) AS n, COUNT(t.observation_concept_id) AS c0, COUNT(t.observation_date) AS c1, COUNT(t.observation_datetime) AS c2, COUNT(t.observation_id) AS c3, COUNT(t.observation_source_value) AS c4, COUNT(t.person_id) AS c5, COUNT(t.value_as_number) AS c6, COUNT(t.value_as_string) AS c7, COUNT(t.value_source_value) AS c8, COUNT(t.visit_occurrence_id) AS c9
 FROM observation t;
 
 -- sight person
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.birth_datetime) AS c0, COUNT(t.day_of_birth) AS c1, COUNT(t.gender_concept_id) AS c2, COUNT(t.gender_source_value) AS c3, COUNT(t.month_of_birth) AS c4, COUNT(t.person_id) AS c5, COUNT(t.year_of_birth) AS c6
+SELECT COUNT(*) AS n, COUNT(t.birth_datetime) AS c0, COUNT(t.day_of_birth) AS c1, COUNT(t.gender_concept_id) AS c2, COUNT(t.gender_source_value) AS c3, COUNT(t.month_of_birth) AS c4, COUNT(t.person_id) AS c5, COUNT(t.year_of_birth) AS c6
 FROM person t;
 
 -- sight procedure_occurrence
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.person_id) AS c0, COUNT(t.procedure_concept_id) AS c1, COUNT(t.procedure_date) AS c2, COUNT(t.procedure_datetime) AS c3, COUNT(t.procedure_occurrence_id) AS c4, COUNT(t.procedure_source_value) AS c5, COUNT(t.visit_occurrence_id) AS c6
+SELECT COUNT(*) AS n, COUNT(t.person_id) AS c0, COUNT(t.procedure_concept_id) AS c1, COUNT(t.procedure_date) AS c2, COUNT(t.procedure_datetime) AS c3, COUNT(t.procedure_occurrence_id) AS c4, COUNT(t.procedure_source_value) AS c5, COUNT(t.visit_occurrence_id) AS c6
 FROM procedure_occurrence t;
 
 -- sight visit_occurrence
 -- binds: 
-SELECT COUNT(*) AS n, NULL AS stamp, COUNT(t.care_site_id) AS c0, COUNT(t.person_id) AS c1, COUNT(t.visit_concept_id) AS c2, COUNT(t.visit_end_date) AS c3, COUNT(t.visit_end_datetime) AS c4, COUNT(t.visit_occurrence_id) AS c5, COUNT(t.visit_start_date) AS c6, COUNT(t.visit_start_datetime) AS c7
+SELECT COUNT(*) AS n, COUNT(t.care_site_id) AS c0, COUNT(t.person_id) AS c1, COUNT(t.visit_concept_id) AS c2, COUNT(t.visit_end_date) AS c3, COUNT(t.visit_end_datetime) AS c4, COUNT(t.visit_occurrence_id) AS c5, COUNT(t.visit_start_date) AS c6, COUNT(t.visit_start_datetime) AS c7
 FROM visit_occurrence t;
 
 -- marks patient
@@ -905,3 +908,501 @@ SELECT DISTINCT t.patient_id, t.visit_id
 FROM canonical_lab t
 LEFT JOIN canonical_visit v ON v.visit_id = t.visit_id AND v.patient_id = t.patient_id
 WHERE t.patient_id IS NOT NULL AND t.visit_id IS NOT NULL AND v.visit_id IS NULL;
+
+-- positive diagnosis named
+-- binds: from_date, leaf_0_0, to_date
+SELECT v.visit_id, v.patient_id, v.started_at, v.ended_at, p.record_key, p.code, p.name, p.happened_at
+FROM (
+  SELECT DISTINCT t.diagnosis_id AS record_key, t.visit_id, t.patient_id, t.code AS code, t.name AS name, t.diagnosed_at AS happened_at
+  FROM (
+SELECT
+  CAST(d.condition_occurrence_id AS VARCHAR(20)) AS diagnosis_id,
+  CAST(d.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(d.person_id AS VARCHAR(20)) AS patient_id,
+  s.vocabulary_id AS code_system,
+  COALESCE(d.condition_source_value, s.concept_code) AS code,
+  COALESCE(c.concept_name, s.concept_name, d.condition_source_value) AS name,
+  COALESCE(d.condition_start_datetime, d.condition_start_date) AS diagnosed_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'CONDITION_OCCURRENCE' AS source_table
+FROM condition_occurrence AS d
+LEFT JOIN concept AS c
+  ON c.concept_id = d.condition_concept_id
+LEFT JOIN concept AS s
+  ON s.concept_id = d.condition_source_concept_id
+  ) t
+  WHERE (t.code LIKE :leaf_0_0 ESCAPE '!')
+) p
+JOIN (
+SELECT
+  CAST(v.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(v.person_id AS VARCHAR(20)) AS patient_id,
+  CASE CAST(v.visit_concept_id AS VARCHAR(20))
+    WHEN '9201'
+    THEN 'inpatient'
+    WHEN '262'
+    THEN 'inpatient'
+    WHEN '9202'
+    THEN 'outpatient'
+    WHEN '9203'
+    THEN 'emergency'
+    ELSE 'other'
+  END AS visit_type,
+  s.care_site_name AS department,
+  COALESCE(v.visit_start_datetime, v.visit_start_date) AS started_at,
+  COALESCE(v.visit_end_datetime, v.visit_end_date) AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'VISIT_OCCURRENCE' AS source_table
+FROM visit_occurrence AS v
+LEFT JOIN care_site AS s
+  ON s.care_site_id = v.care_site_id
+) v ON p.visit_id = v.visit_id
+WHERE v.started_at >= CAST(:from_date AS DATETIME) AND v.started_at < CAST(:to_date AS DATETIME);
+
+-- positive diagnosis loose
+-- binds: from_date, leaf_0_0, to_date
+SELECT v.visit_id, v.patient_id, v.started_at, v.ended_at, p.record_key, p.code, p.name, p.happened_at
+FROM (
+  SELECT DISTINCT t.diagnosis_id AS record_key, t.visit_id, t.patient_id, t.code AS code, t.name AS name, t.diagnosed_at AS happened_at
+  FROM (
+SELECT
+  CAST(d.condition_occurrence_id AS VARCHAR(20)) AS diagnosis_id,
+  CAST(d.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(d.person_id AS VARCHAR(20)) AS patient_id,
+  s.vocabulary_id AS code_system,
+  COALESCE(d.condition_source_value, s.concept_code) AS code,
+  COALESCE(c.concept_name, s.concept_name, d.condition_source_value) AS name,
+  COALESCE(d.condition_start_datetime, d.condition_start_date) AS diagnosed_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'CONDITION_OCCURRENCE' AS source_table
+FROM condition_occurrence AS d
+LEFT JOIN concept AS c
+  ON c.concept_id = d.condition_concept_id
+LEFT JOIN concept AS s
+  ON s.concept_id = d.condition_source_concept_id
+  ) t
+  WHERE (t.code LIKE :leaf_0_0 ESCAPE '!')
+) p
+JOIN (
+SELECT
+  CAST(v.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(v.person_id AS VARCHAR(20)) AS patient_id,
+  CASE CAST(v.visit_concept_id AS VARCHAR(20))
+    WHEN '9201'
+    THEN 'inpatient'
+    WHEN '262'
+    THEN 'inpatient'
+    WHEN '9202'
+    THEN 'outpatient'
+    WHEN '9203'
+    THEN 'emergency'
+    ELSE 'other'
+  END AS visit_type,
+  s.care_site_name AS department,
+  COALESCE(v.visit_start_datetime, v.visit_start_date) AS started_at,
+  COALESCE(v.visit_end_datetime, v.visit_end_date) AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'VISIT_OCCURRENCE' AS source_table
+FROM visit_occurrence AS v
+LEFT JOIN care_site AS s
+  ON s.care_site_id = v.care_site_id
+) v ON p.visit_id IS NULL AND p.patient_id = v.patient_id
+WHERE v.started_at >= CAST(:from_date AS DATETIME) AND v.started_at < CAST(:to_date AS DATETIME);
+
+-- positive lab named
+-- binds: code_0, from_date, leaf_0_0, leaf_0_1, leaf_0_2, leaf_0_3, leaf_0_4, leaf_0_5, leaf_0_6, to_date
+SELECT v.visit_id, v.patient_id, v.started_at, v.ended_at, p.record_key, p.code, p.name, p.happened_at
+FROM (
+  SELECT DISTINCT t.result_id AS record_key, t.visit_id, t.patient_id, t.code AS code, t.name AS name, t.specimen_at AS happened_at
+  FROM (
+SELECT
+  CAST(m.measurement_id AS VARCHAR(20)) AS result_id,
+  CAST(m.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(m.person_id AS VARCHAR(20)) AS patient_id,
+  m.measurement_source_value AS code,
+  COALESCE(c.concept_name, m.measurement_source_value) AS name,
+  COALESCE(m.measurement_datetime, m.measurement_date) AS specimen_at,
+  COALESCE(m.measurement_datetime, m.measurement_date) AS reported_at,
+  CASE
+    WHEN m.value_as_number IS NULL
+    THEN COALESCE(m.value_source_value, k.concept_name)
+    WHEN CAST(m.operator_concept_id AS VARCHAR(20)) IN ('4171756', '4171754', '4171755', '4172704')
+    THEN CASE
+      WHEN SUBSTRING(m.value_source_value, 1, 1) IN ('<', '>')
+      THEN m.value_source_value
+      ELSE CASE CAST(m.operator_concept_id AS VARCHAR(20))
+        WHEN '4171756'
+        THEN '<'
+        WHEN '4171754'
+        THEN '<='
+        WHEN '4171755'
+        THEN '>='
+        ELSE '>'
+      END + COALESCE(m.value_source_value, CAST(m.value_as_number AS VARCHAR(40)))
+    END
+  END AS raw_value,
+  m.value_as_number AS raw_number,
+  COALESCE(m.unit_source_value, u.concept_code) AS unit,
+  CAST(NULL AS VARCHAR(64)) AS reference_range,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'MEASUREMENT' AS source_table
+FROM measurement AS m
+LEFT JOIN concept AS c
+  ON c.concept_id = m.measurement_concept_id
+LEFT JOIN concept AS k
+  ON k.concept_id = m.value_as_concept_id AND CAST(k.concept_id AS VARCHAR(20)) <> '0'
+LEFT JOIN concept AS u
+  ON u.concept_id = m.unit_concept_id AND CAST(u.concept_id AS VARCHAR(20)) <> '0'
+WHERE
+  NOT COALESCE(c.concept_class_id, 'Lab Test') IN ('Clinical Observation', 'Survey', 'Procedure', 'Observable Entity')
+  ) t
+  WHERE ((t.name LIKE :leaf_0_0 ESCAPE '!' OR t.name LIKE :leaf_0_1 ESCAPE '!' OR t.name LIKE :leaf_0_2 ESCAPE '!' OR t.name LIKE :leaf_0_3 ESCAPE '!' OR t.name LIKE :leaf_0_4 ESCAPE '!' OR t.name LIKE :leaf_0_5 ESCAPE '!' OR t.name LIKE :leaf_0_6 ESCAPE '!')) OR t.code LIKE :code_0 ESCAPE '!'
+) p
+JOIN (
+SELECT
+  CAST(v.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(v.person_id AS VARCHAR(20)) AS patient_id,
+  CASE CAST(v.visit_concept_id AS VARCHAR(20))
+    WHEN '9201'
+    THEN 'inpatient'
+    WHEN '262'
+    THEN 'inpatient'
+    WHEN '9202'
+    THEN 'outpatient'
+    WHEN '9203'
+    THEN 'emergency'
+    ELSE 'other'
+  END AS visit_type,
+  s.care_site_name AS department,
+  COALESCE(v.visit_start_datetime, v.visit_start_date) AS started_at,
+  COALESCE(v.visit_end_datetime, v.visit_end_date) AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'VISIT_OCCURRENCE' AS source_table
+FROM visit_occurrence AS v
+LEFT JOIN care_site AS s
+  ON s.care_site_id = v.care_site_id
+) v ON p.visit_id = v.visit_id
+WHERE v.started_at >= CAST(:from_date AS DATETIME) AND v.started_at < CAST(:to_date AS DATETIME);
+
+-- positive lab loose
+-- binds: code_0, from_date, leaf_0_0, leaf_0_1, leaf_0_2, leaf_0_3, leaf_0_4, leaf_0_5, leaf_0_6, to_date
+SELECT v.visit_id, v.patient_id, v.started_at, v.ended_at, p.record_key, p.code, p.name, p.happened_at
+FROM (
+  SELECT DISTINCT t.result_id AS record_key, t.visit_id, t.patient_id, t.code AS code, t.name AS name, t.specimen_at AS happened_at
+  FROM (
+SELECT
+  CAST(m.measurement_id AS VARCHAR(20)) AS result_id,
+  CAST(m.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(m.person_id AS VARCHAR(20)) AS patient_id,
+  m.measurement_source_value AS code,
+  COALESCE(c.concept_name, m.measurement_source_value) AS name,
+  COALESCE(m.measurement_datetime, m.measurement_date) AS specimen_at,
+  COALESCE(m.measurement_datetime, m.measurement_date) AS reported_at,
+  CASE
+    WHEN m.value_as_number IS NULL
+    THEN COALESCE(m.value_source_value, k.concept_name)
+    WHEN CAST(m.operator_concept_id AS VARCHAR(20)) IN ('4171756', '4171754', '4171755', '4172704')
+    THEN CASE
+      WHEN SUBSTRING(m.value_source_value, 1, 1) IN ('<', '>')
+      THEN m.value_source_value
+      ELSE CASE CAST(m.operator_concept_id AS VARCHAR(20))
+        WHEN '4171756'
+        THEN '<'
+        WHEN '4171754'
+        THEN '<='
+        WHEN '4171755'
+        THEN '>='
+        ELSE '>'
+      END + COALESCE(m.value_source_value, CAST(m.value_as_number AS VARCHAR(40)))
+    END
+  END AS raw_value,
+  m.value_as_number AS raw_number,
+  COALESCE(m.unit_source_value, u.concept_code) AS unit,
+  CAST(NULL AS VARCHAR(64)) AS reference_range,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'MEASUREMENT' AS source_table
+FROM measurement AS m
+LEFT JOIN concept AS c
+  ON c.concept_id = m.measurement_concept_id
+LEFT JOIN concept AS k
+  ON k.concept_id = m.value_as_concept_id AND CAST(k.concept_id AS VARCHAR(20)) <> '0'
+LEFT JOIN concept AS u
+  ON u.concept_id = m.unit_concept_id AND CAST(u.concept_id AS VARCHAR(20)) <> '0'
+WHERE
+  NOT COALESCE(c.concept_class_id, 'Lab Test') IN ('Clinical Observation', 'Survey', 'Procedure', 'Observable Entity')
+  ) t
+  WHERE ((t.name LIKE :leaf_0_0 ESCAPE '!' OR t.name LIKE :leaf_0_1 ESCAPE '!' OR t.name LIKE :leaf_0_2 ESCAPE '!' OR t.name LIKE :leaf_0_3 ESCAPE '!' OR t.name LIKE :leaf_0_4 ESCAPE '!' OR t.name LIKE :leaf_0_5 ESCAPE '!' OR t.name LIKE :leaf_0_6 ESCAPE '!')) OR t.code LIKE :code_0 ESCAPE '!'
+) p
+JOIN (
+SELECT
+  CAST(v.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(v.person_id AS VARCHAR(20)) AS patient_id,
+  CASE CAST(v.visit_concept_id AS VARCHAR(20))
+    WHEN '9201'
+    THEN 'inpatient'
+    WHEN '262'
+    THEN 'inpatient'
+    WHEN '9202'
+    THEN 'outpatient'
+    WHEN '9203'
+    THEN 'emergency'
+    ELSE 'other'
+  END AS visit_type,
+  s.care_site_name AS department,
+  COALESCE(v.visit_start_datetime, v.visit_start_date) AS started_at,
+  COALESCE(v.visit_end_datetime, v.visit_end_date) AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'VISIT_OCCURRENCE' AS source_table
+FROM visit_occurrence AS v
+LEFT JOIN care_site AS s
+  ON s.care_site_id = v.care_site_id
+) v ON p.visit_id IS NULL AND p.patient_id = v.patient_id
+WHERE v.started_at >= CAST(:from_date AS DATETIME) AND v.started_at < CAST(:to_date AS DATETIME);
+
+-- sample patient
+-- binds: 
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.sex AS VARBINARY(MAX)), 2) AS sex FROM (
+SELECT
+  CAST(p.person_id AS VARCHAR(20)) AS patient_id,
+  COALESCE(
+    p.gender_source_value,
+    CASE CAST(p.gender_concept_id AS VARCHAR(20))
+      WHEN '8507'
+      THEN 'M'
+      WHEN '8532'
+      THEN 'F'
+    END
+  ) AS sex,
+  COALESCE(
+    SUBSTRING(CONVERT(VARCHAR(30), p.birth_datetime, 120), 1, 10),
+    CAST(p.year_of_birth AS VARCHAR(4)) + '-' + RIGHT('00' + CAST(p.month_of_birth AS VARCHAR(2)), 2) + '-' + RIGHT('00' + CAST(p.day_of_birth AS VARCHAR(2)), 2)
+  ) AS birth_date,
+  CAST(NULL AS VARCHAR(64)) AS merged_into,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'PERSON' AS source_table
+FROM person AS p
+) t;
+
+-- sample visit
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.visit_type AS VARBINARY(MAX)), 2) AS visit_type, CONVERT(VARCHAR(MAX), CAST(t.department AS VARBINARY(MAX)), 2) AS department FROM (
+SELECT
+  CAST(v.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(v.person_id AS VARCHAR(20)) AS patient_id,
+  CASE CAST(v.visit_concept_id AS VARCHAR(20))
+    WHEN '9201'
+    THEN 'inpatient'
+    WHEN '262'
+    THEN 'inpatient'
+    WHEN '9202'
+    THEN 'outpatient'
+    WHEN '9203'
+    THEN 'emergency'
+    ELSE 'other'
+  END AS visit_type,
+  s.care_site_name AS department,
+  COALESCE(v.visit_start_datetime, v.visit_start_date) AS started_at,
+  COALESCE(v.visit_end_datetime, v.visit_end_date) AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'VISIT_OCCURRENCE' AS source_table
+FROM visit_occurrence AS v
+LEFT JOIN care_site AS s
+  ON s.care_site_id = v.care_site_id
+) t
+WHERE t.started_at >= CAST(:from_date AS DATETIME) AND t.started_at < CAST(:to_date AS DATETIME);
+
+-- sample document
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.document_id AS VARBINARY(MAX)), 2) AS document_id, CONVERT(VARCHAR(MAX), CAST(t.kind AS VARBINARY(MAX)), 2) AS kind, CONVERT(VARCHAR(MAX), CAST(t.text AS VARBINARY(MAX)), 2) AS text FROM (
+SELECT
+  CAST(n.note_id AS VARCHAR(20)) AS document_id,
+  CAST(n.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(n.person_id AS VARCHAR(20)) AS patient_id,
+  COALESCE(n.note_title, n.note_source_value) AS kind,
+  COALESCE(n.note_datetime, n.note_date) AS written_at,
+  n.note_text AS text,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'NOTE' AS source_table
+FROM note AS n
+) t
+WHERE t.written_at >= CAST(:from_date AS DATETIME) AND t.written_at < CAST(:to_date AS DATETIME);
+
+-- sample lab
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.result_id AS VARBINARY(MAX)), 2) AS result_id, CONVERT(VARCHAR(MAX), CAST(t.code AS VARBINARY(MAX)), 2) AS code, CONVERT(VARCHAR(MAX), CAST(t.name AS VARBINARY(MAX)), 2) AS name, CONVERT(VARCHAR(MAX), CAST(t.raw_value AS VARBINARY(MAX)), 2) AS raw_value, CONVERT(VARCHAR(MAX), CAST(t.unit AS VARBINARY(MAX)), 2) AS unit, CONVERT(VARCHAR(MAX), CAST(t.reference_range AS VARBINARY(MAX)), 2) AS reference_range FROM (
+SELECT
+  CAST(m.measurement_id AS VARCHAR(20)) AS result_id,
+  CAST(m.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(m.person_id AS VARCHAR(20)) AS patient_id,
+  m.measurement_source_value AS code,
+  COALESCE(c.concept_name, m.measurement_source_value) AS name,
+  COALESCE(m.measurement_datetime, m.measurement_date) AS specimen_at,
+  COALESCE(m.measurement_datetime, m.measurement_date) AS reported_at,
+  CASE
+    WHEN m.value_as_number IS NULL
+    THEN COALESCE(m.value_source_value, k.concept_name)
+    WHEN CAST(m.operator_concept_id AS VARCHAR(20)) IN ('4171756', '4171754', '4171755', '4172704')
+    THEN CASE
+      WHEN SUBSTRING(m.value_source_value, 1, 1) IN ('<', '>')
+      THEN m.value_source_value
+      ELSE CASE CAST(m.operator_concept_id AS VARCHAR(20))
+        WHEN '4171756'
+        THEN '<'
+        WHEN '4171754'
+        THEN '<='
+        WHEN '4171755'
+        THEN '>='
+        ELSE '>'
+      END + COALESCE(m.value_source_value, CAST(m.value_as_number AS VARCHAR(40)))
+    END
+  END AS raw_value,
+  m.value_as_number AS raw_number,
+  COALESCE(m.unit_source_value, u.concept_code) AS unit,
+  CAST(NULL AS VARCHAR(64)) AS reference_range,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'MEASUREMENT' AS source_table
+FROM measurement AS m
+LEFT JOIN concept AS c
+  ON c.concept_id = m.measurement_concept_id
+LEFT JOIN concept AS k
+  ON k.concept_id = m.value_as_concept_id AND CAST(k.concept_id AS VARCHAR(20)) <> '0'
+LEFT JOIN concept AS u
+  ON u.concept_id = m.unit_concept_id AND CAST(u.concept_id AS VARCHAR(20)) <> '0'
+WHERE
+  NOT COALESCE(c.concept_class_id, 'Lab Test') IN ('Clinical Observation', 'Survey', 'Procedure', 'Observable Entity')
+) t
+WHERE t.specimen_at >= CAST(:from_date AS DATETIME) AND t.specimen_at < CAST(:to_date AS DATETIME);
+
+-- sample diagnosis
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.diagnosis_id AS VARBINARY(MAX)), 2) AS diagnosis_id, CONVERT(VARCHAR(MAX), CAST(t.code_system AS VARBINARY(MAX)), 2) AS code_system, CONVERT(VARCHAR(MAX), CAST(t.code AS VARBINARY(MAX)), 2) AS code, CONVERT(VARCHAR(MAX), CAST(t.name AS VARBINARY(MAX)), 2) AS name FROM (
+SELECT
+  CAST(d.condition_occurrence_id AS VARCHAR(20)) AS diagnosis_id,
+  CAST(d.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(d.person_id AS VARCHAR(20)) AS patient_id,
+  s.vocabulary_id AS code_system,
+  COALESCE(d.condition_source_value, s.concept_code) AS code,
+  COALESCE(c.concept_name, s.concept_name, d.condition_source_value) AS name,
+  COALESCE(d.condition_start_datetime, d.condition_start_date) AS diagnosed_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'CONDITION_OCCURRENCE' AS source_table
+FROM condition_occurrence AS d
+LEFT JOIN concept AS c
+  ON c.concept_id = d.condition_concept_id
+LEFT JOIN concept AS s
+  ON s.concept_id = d.condition_source_concept_id
+) t
+WHERE t.diagnosed_at >= CAST(:from_date AS DATETIME) AND t.diagnosed_at < CAST(:to_date AS DATETIME);
+
+-- sample medication
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.medication_id AS VARBINARY(MAX)), 2) AS medication_id, CONVERT(VARCHAR(MAX), CAST(t.code AS VARBINARY(MAX)), 2) AS code, CONVERT(VARCHAR(MAX), CAST(t.name AS VARBINARY(MAX)), 2) AS name, CONVERT(VARCHAR(MAX), CAST(t.route AS VARBINARY(MAX)), 2) AS route FROM (
+SELECT
+  CAST(d.drug_exposure_id AS VARCHAR(20)) AS medication_id,
+  CAST(d.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(d.person_id AS VARCHAR(20)) AS patient_id,
+  d.drug_source_value AS code,
+  COALESCE(c.concept_name, d.drug_source_value) AS name,
+  d.route_source_value AS route,
+  COALESCE(d.drug_exposure_start_datetime, d.drug_exposure_start_date) AS started_at,
+  COALESCE(d.drug_exposure_end_datetime, d.drug_exposure_end_date) AS ended_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'DRUG_EXPOSURE' AS source_table
+FROM drug_exposure AS d
+LEFT JOIN concept AS c
+  ON c.concept_id = d.drug_concept_id
+) t
+WHERE t.started_at >= CAST(:from_date AS DATETIME) AND t.started_at < CAST(:to_date AS DATETIME);
+
+-- sample imaging
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.imaging_id AS VARBINARY(MAX)), 2) AS imaging_id, CONVERT(VARCHAR(MAX), CAST(t.modality AS VARBINARY(MAX)), 2) AS modality, CONVERT(VARCHAR(MAX), CAST(t.body_part AS VARBINARY(MAX)), 2) AS body_part, CONVERT(VARCHAR(MAX), CAST(t.report_text AS VARBINARY(MAX)), 2) AS report_text FROM (
+SELECT
+  CAST(p.procedure_occurrence_id AS VARCHAR(20)) + COALESCE('|' + CAST(n.note_id AS VARCHAR(20)), '') AS imaging_id,
+  CAST(p.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(p.person_id AS VARCHAR(20)) AS patient_id,
+  c.concept_name AS modality,
+  CAST(NULL AS VARCHAR(64)) AS body_part,
+  COALESCE(p.procedure_datetime, p.procedure_date) AS performed_at,
+  n.note_text AS report_text,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'PROCEDURE_OCCURRENCE' AS source_table
+FROM procedure_occurrence AS p
+LEFT JOIN concept AS c
+  ON c.concept_id = p.procedure_concept_id
+LEFT JOIN note AS n
+  ON n.note_event_id = p.procedure_occurrence_id
+  AND CAST(n.note_event_field_concept_id AS VARCHAR(20)) = '1147082'
+WHERE
+  (
+    LOWER(c.concept_name) LIKE '%tomograph%'
+    OR LOWER(c.concept_name) LIKE '%magnetic resonance%'
+    OR LOWER(c.concept_name) LIKE '%x-ray%'
+    OR LOWER(c.concept_name) LIKE '%radiograph%'
+    OR LOWER(c.concept_name) LIKE '%ultraso%'
+    OR LOWER(c.concept_name) LIKE '%imaging%'
+  )
+) t
+WHERE t.performed_at >= CAST(:from_date AS DATETIME) AND t.performed_at < CAST(:to_date AS DATETIME);
+
+-- sample procedure
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.procedure_id AS VARBINARY(MAX)), 2) AS procedure_id, CONVERT(VARCHAR(MAX), CAST(t.code AS VARBINARY(MAX)), 2) AS code, CONVERT(VARCHAR(MAX), CAST(t.name AS VARBINARY(MAX)), 2) AS name FROM (
+SELECT
+  CAST(p.procedure_occurrence_id AS VARCHAR(20)) AS procedure_id,
+  CAST(p.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(p.person_id AS VARCHAR(20)) AS patient_id,
+  p.procedure_source_value AS code,
+  COALESCE(c.concept_name, p.procedure_source_value) AS name,
+  COALESCE(p.procedure_datetime, p.procedure_date) AS performed_at,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'PROCEDURE_OCCURRENCE' AS source_table
+FROM procedure_occurrence AS p
+LEFT JOIN concept AS c
+  ON c.concept_id = p.procedure_concept_id
+) t
+WHERE t.performed_at >= CAST(:from_date AS DATETIME) AND t.performed_at < CAST(:to_date AS DATETIME);
+
+-- sample scale
+-- binds: from_date, to_date
+SELECT TOP 100 CONVERT(VARCHAR(MAX), CAST(t.scale_id AS VARBINARY(MAX)), 2) AS scale_id, CONVERT(VARCHAR(MAX), CAST(t.code AS VARBINARY(MAX)), 2) AS code, CONVERT(VARCHAR(MAX), CAST(t.name AS VARBINARY(MAX)), 2) AS name, CONVERT(VARCHAR(MAX), CAST(t.raw_value AS VARBINARY(MAX)), 2) AS raw_value FROM (
+SELECT
+  'M|' + CAST(m.measurement_id AS VARCHAR(20)) AS scale_id,
+  CAST(m.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
+  CAST(m.person_id AS VARCHAR(20)) AS patient_id,
+  m.measurement_source_value AS code,
+  COALESCE(c.concept_name, m.measurement_source_value) AS name,
+  COALESCE(m.measurement_datetime, m.measurement_date) AS measured_at,
+  CASE WHEN m.value_as_number IS NULL THEN m.value_source_value END AS raw_value,
+  m.value_as_number AS raw_number,
+  CAST(NULL AS DATETIME) AS updated_at,
+  'MEASUREMENT' AS source_table
+FROM measurement AS m
+LEFT JOIN concept AS c
+  ON c.concept_id = m.measurement_concept_id
+WHERE
+  COALESCE(c.concept_class_id, 'Lab Test') IN ('Clinical Observation', 'Survey', 'Procedure', 'Observable Entity')
+UNION ALL
+SELECT
+  'O|' + CAST(o.observation_id AS VARCHAR(20)),
+  CAST(o.visit_occurrence_id AS VARCHAR(20)),
+  CAST(o.person_id AS VARCHAR(20)),
+  o.observation_source_value,
+  COALESCE(c.concept_name, o.observation_source_value),
+  COALESCE(o.observation_datetime, o.observation_date),
+  CASE
+    WHEN o.value_as_number IS NULL
+    THEN COALESCE(o.value_as_string, o.value_source_value)
+  END,
+  o.value_as_number,
+  NULL,
+  'OBSERVATION'
+FROM observation AS o
+LEFT JOIN concept AS c
+  ON c.concept_id = o.observation_concept_id
+WHERE
+  NOT o.value_as_number IS NULL
+  OR NOT o.value_as_string IS NULL
+  OR NOT o.value_source_value IS NULL
+) t
+WHERE t.measured_at >= CAST(:from_date AS DATETIME) AND t.measured_at < CAST(:to_date AS DATETIME);

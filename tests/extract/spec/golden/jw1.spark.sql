@@ -219,10 +219,13 @@ FROM (
     JOIN (
       SELECT g.of_person, g.target, MAX(g.h0) AS h0, MAX(g.h1) AS h1, MAX(g.h2) AS h2, MAX(g.h3) AS h3, MAX(g.h4) AS h4
       FROM (
-        SELECT CASE WHEN v.visit_id IS NULL THEN 1 ELSE 0 END AS of_person,
-               CASE WHEN v.visit_id IS NULL THEN COALESCE(s.person_id, f.patient_id) ELSE f.visit_id END AS target,
+        SELECT CASE WHEN COALESCE(o.person_id, v.patient_id) = COALESCE(s.person_id, f.patient_id) THEN 0 ELSE 1 END
+                 AS of_person,
+               CASE WHEN COALESCE(o.person_id, v.patient_id) = COALESCE(s.person_id, f.patient_id) THEN f.visit_id
+                    ELSE COALESCE(s.person_id, f.patient_id) END AS target,
                f.*
         FROM found f
+        LEFT JOIN merged s ON s.patient_id = f.patient_id
         LEFT JOIN (
 SELECT 'I|' || v.patient_id || '|' || CAST(v.visit_id AS VARCHAR(10)) AS visit_id,
        v.patient_id             AS patient_id,
@@ -245,7 +248,7 @@ SELECT 'O|' || SUBSTR(CAST(c.visit_date AS VARCHAR(30)), 1, 10) || '|' || CAST(c
 FROM clinic_master c
 WHERE c.returned_date IS NULL
         ) v ON v.visit_id = f.visit_id
-        LEFT JOIN merged s ON s.patient_id = f.patient_id
+        LEFT JOIN merged o ON o.patient_id = v.patient_id
       ) g
       GROUP BY g.of_person, g.target
     ) k ON k.of_person = t.of_person AND k.target = t.target

@@ -182,10 +182,13 @@ FROM (
     JOIN (
       SELECT g.of_person, g.target, MAX(g.h0) AS h0, MAX(g.h1) AS h1, MAX(g.h2) AS h2, MAX(g.h3) AS h3, MAX(g.h4) AS h4
       FROM (
-        SELECT CASE WHEN v.visit_id IS NULL THEN 1 ELSE 0 END AS of_person,
-               CASE WHEN v.visit_id IS NULL THEN COALESCE(s.person_id, f.patient_id) ELSE f.visit_id END AS target,
+        SELECT CASE WHEN COALESCE(o.person_id, v.patient_id) = COALESCE(s.person_id, f.patient_id) THEN 0 ELSE 1 END
+                 AS of_person,
+               CASE WHEN COALESCE(o.person_id, v.patient_id) = COALESCE(s.person_id, f.patient_id) THEN f.visit_id
+                    ELSE COALESCE(s.person_id, f.patient_id) END AS target,
                f.*
         FROM found f
+        LEFT JOIN merged s ON s.patient_id = f.patient_id
         LEFT JOIN (
 SELECT CAST(v.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
        CAST(v.person_id AS VARCHAR(20))           AS patient_id,
@@ -203,7 +206,7 @@ SELECT CAST(v.visit_occurrence_id AS VARCHAR(20)) AS visit_id,
 FROM visit_occurrence v
 LEFT JOIN care_site s ON s.care_site_id = v.care_site_id
         ) v ON v.visit_id = f.visit_id
-        LEFT JOIN merged s ON s.patient_id = f.patient_id
+        LEFT JOIN merged o ON o.patient_id = v.patient_id
       ) g
       GROUP BY g.of_person, g.target
     ) k ON k.of_person = t.of_person AND k.target = t.target
